@@ -1,0 +1,53 @@
+"""Claims of the paper as measured predicates."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+OUTCOMES = ("holds", "does not hold", "undecided", "not run")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of a claim, one of `OUTCOMES`, and the numbers it rests on."""
+
+    outcome: str
+    evidence: str
+
+    def __post_init__(self) -> None:
+        if self.outcome not in OUTCOMES:
+            raise ValueError(f"outcome={self.outcome!r}: choose one of {', '.join(OUTCOMES)}")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement, whose it is ("paper" or "ours"), the statistic it is judged by, and the judge of a results frame."""
+
+    statement: str
+    source: str
+    statistic: str
+    judge: Callable[[pd.DataFrame], Verdict]
+
+
+def judge_all(claims: list[Claim], frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a claim: statement, source, statistic, outcome, evidence."""
+    rows = []
+    for claim in claims:
+        verdict = claim.judge(frame)
+        rows.append(
+            {
+                "claim": claim.statement,
+                "source": claim.source,
+                "statistic": claim.statistic,
+                "outcome": verdict.outcome,
+                "evidence": verdict.evidence,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def summarise(outcomes: list[str]) -> str:
+    """The outcome of a table: the first of does not hold, undecided, not run that any of its claims has; else holds."""
+    worst = ("does not hold", "undecided", "not run", "holds")
+    return next((outcome for outcome in worst if outcome in outcomes), "not run")

@@ -1,0 +1,30 @@
+"""One row a table of the paper: what its claims come out as, and on which data."""
+
+import pandas as pd
+
+from cpnet.experiments import table1
+from cpnet.experiments.claims import judge_all, summarise
+from cpnet.experiments.run import load
+
+TABLES = {
+    "Table 1": "toy failure study",
+    "Table 3(a)": "Kinetics, number of CP modules",
+    "Table 3(b)": "Kinetics, k in training and testing",
+    "Table 3(c)": "Kinetics, position of the CP modules",
+    "Table 3(d)": "Kinetics, comparison with other nets",
+    "Table 4": "Kinetics, large models",
+    "Table 5(a)": "Something-Something v2",
+    "Table 5(b)": "Jester v1",
+}
+
+
+def scorecard() -> pd.DataFrame:
+    """The scorecard, computed from stored results; tables without an experiment are "not run"."""
+    judged = {"Table 1": judge_all(table1.claims(), load([*table1.runs(), *table1.control_runs()]))}
+    data = {"Table 1": "the paper's own (toy)"}
+    rows = []
+    for table, subject in TABLES.items():
+        outcomes = judged[table]["outcome"].tolist() if table in judged else []
+        held = f"{outcomes.count('holds')} of {len(outcomes)} hold" if outcomes else ""
+        rows.append((table, subject, summarise(outcomes), held, data.get(table, "")))
+    return pd.DataFrame(rows, columns=["table", "subject", "outcome", "claims", "data"]).set_index("table")

@@ -1,0 +1,42 @@
+"""Names of models: a function decorated with `register_model` can be created by its name."""
+
+import inspect
+from collections.abc import Callable
+from fnmatch import fnmatch
+from typing import Any, TypeVar
+
+from torch import nn
+
+F = TypeVar("F", bound=Callable[..., nn.Module])
+
+_models: dict[str, Callable[..., nn.Module]] = {}
+
+
+def register_model(function: F) -> F:
+    """Make `function` available under its own name."""
+    if function.__name__ in _models:
+        raise ValueError(
+            f"a model named {function.__name__} exists already, in {_models[function.__name__].__module__}"
+        )
+    _models[function.__name__] = function
+    return function
+
+
+def create_model(name: str, **arguments: Any) -> nn.Module:
+    """Build a model by name.
+
+    Raises:
+        ValueError: unknown model, or an argument it does not take; the message lists what there is.
+    """
+    if name not in _models:
+        raise ValueError(f"unknown model {name!r}: choose one of {', '.join(list_models())}")
+    takes = inspect.signature(_models[name]).parameters
+    unknown = sorted(set(arguments) - set(takes))
+    if unknown:
+        raise ValueError(f"{name} takes no argument {', '.join(unknown)}: it takes {', '.join(takes)}")
+    return _models[name](**arguments)
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Sorted names of the models that match a shell-style pattern."""
+    return sorted(name for name in _models if fnmatch(name, pattern))

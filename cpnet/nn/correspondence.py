@@ -1,0 +1,197 @@
+"""The CP module: correspondence proposals, then the Correspondence Embedding layer (Section 3.2, Figures 2 and 3)."""
+
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cpnet.nn.proposals import Ties, correspondence_proposals
+
+Pool = Literal["before_projection", "after_projection"]
+BN_EPS = 1e-3  # every batch norm of the released code (tf.contrib's default)
+
+
+class Proposals(NamedTuple):
+    """What a CP module looked at, and what it used.
+
+    Attributes:
+        indices: (B, N, k) int64, positions proposed to each position, at the resolution of the search.
+        wins: (B, N, k) int64, in how many channels a proposal supplied the maximum; `wins > 0` is the set A of Eq. 2.
+            Channels whose maximum the ReLU sets to zero choose nobody.
+        size: (T, H, W) of the search, to turn indices into places.
+    """
+
+    indices: Tensor
+    wins: Tensor
+    size: tuple[int, int, int]
+
+
+class CPModule(nn.Module):
+    """y = x + BN(W max_j MLP([p_j - p_i, f_i, f_j])), j over the k correspondence proposals of position i (Eq. 1).
+
+    The first layer is linear in [p_j - p_i, f_i, f_j], so it is computed once per position, u_i = W_f f_i - W_p p_i and
+    v_j = W_n f_j + W_p p_j, and only v is gathered: the same function at about 1/k of the cost.
+
+    Args:
+        channels: C of the features.
+        k: correspondence proposals per position; may be changed after construction.
+        hidden: widths of the hidden layers; (C / 4, C / 2) as in supplement B if None.
+        pool: where the maximum over proposals sits: before the last linear layer (the released code), or after it and
+            its batch norm (Eq. 1 as printed).
+        shrink: search and embed at 1 / shrink of the spatial resolution (the released code has 2 at res3).
+        bottleneck: width of a linear layer with batch norm before search and embedding (released code, ResNet-101).
+        displacement: give the MLP the relative displacement; False is a control that the paper does not have.
+        ties: how equally near positions are chosen between, see `correspondence_proposals`.
+        tie_seed: seed of the random ties. Evaluation starts from it for every clip, so its output is reproducible and
+            does not depend on how clips are batched; training draws on.
+
+    Shape:
+        (B, C, T, H, W) to the same. A fresh module is the identity: the last batch norm's gamma is zero.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        k: int = 8,
+        hidden: tuple[int, ...] | None = None,
+        *,
+        pool: Pool = "before_projection",
+        shrink: int = 1,
+        bottleneck: int | None = None,
+        displacement: bool = True,
+        ties: Ties = "random",
+        tie_seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if pool not in ("before_projection", "after_projection"):
+            raise ValueError(f'pool={pool!r}: choose "before_projection" or "after_projection"')
+        if shrink < 1:
+            raise ValueError(f"shrink={shrink}: the search resolution is divided by it, give 1 or more")
+        hidden = (channels // 4, channels // 2) if hidden is None else tuple(hidden)
+        if not hidden or min(hidden) < 1:
+            raise ValueError(f"hidden={hidden}: give at least one hidden layer, each of width 1 or more")
+        self.channels, self.k, self.hidden = channels, k, hidden
+        self.pool, self.shrink, self.displacement = pool, shrink, displacement
+        self.ties, self.tie_seed = ties, tie_seed
+        self._generator: torch.Generator | None = None
+
+        self.bottleneck: nn.Module = nn.Identity()
+        D = channels if bottleneck is None else bottleneck
+        if bottleneck is not None:
+            self.bottleneck = nn.Sequential(nn.Conv3d(channels, D, 1, bias=False), _batch_norm(D))
+        widths = (2 * D + 3 * displacement, *hidden)  # input order: displacement (t, h, w), f_i, f_j
+        # Biases are left out: a batch norm follows every layer.
+        self.layers = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in zip(widths, hidden, strict=False))
+        self.norms = nn.ModuleList(_batch_norm(width) for width in hidden)
+        self.projection = nn.Linear(hidden[-1], channels, bias=False)
+        self.projection_norm = _batch_norm(channels)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """MSRA initialisation (Section 3.3) and a zero gamma in the last batch norm."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Conv3d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        nn.init.zeros_(self.projection_norm.weight)
+
+    def forward(self, x: Tensor, return_proposals: bool = False) -> Tensor | tuple[Tensor, Proposals]:
+        """Add the correspondence embedding to `x` (B, C, T, H, W), before the ReLU of a residual block.
+
+        Returns:
+            The sum, shaped as `x`; with `return_proposals`, also the `Proposals`.
+
+        Raises:
+            ValueError: wrong rank or channels, one frame only, too large a k, NaN in the features.
+        """
+        if x.ndim != 5 or x.shape[1] != self.channels:
+            raise ValueError(f"features must be (B, {self.channels}, T, H, W), got shape {tuple(x.shape)}")
+        f = self.bottleneck(x)[
+            ..., :: self.shrink, :: self.shrink
+        ]  # (B, D, T, h, w)
+        size = (f.shape[2], f.shape[3], f.shape[4])
+        indices = self._propose(f.detach())  # (B, N, k)
+        g, winner = self._embed(f, indices)  # (B, C, N), (B, N, channels)
+        g = _enlarge(g.unflatten(2, size), self.shrink)[..., : x.shape[3], : x.shape[4]]  # (B, C, T, H, W)
+        if not return_proposals:
+            return x + g
+        wins = torch.stack([(winner == j).sum(2) for j in range(self.k)], dim=2)  # (B, N, k)
+        return x + g, Proposals(indices, wins, size)
+
+    def extra_repr(self) -> str:
+        return f"k={self.k}, pool={self.pool}, shrink={self.shrink}, displacement={self.displacement}, ties={self.ties}"
+
+    def _propose(self, f: Tensor) -> Tensor:
+        if self.ties == "index":
+            return correspondence_proposals(f, self.k, ties="index")
+        if self.training:
+            if self._generator is None or self._generator.device != f.device:
+                self._generator = torch.Generator(f.device).manual_seed(self.tie_seed)
+            return correspondence_proposals(f, self.k, ties=self.ties, generator=self._generator)
+        fresh = torch.Generator(f.device)
+        clips = f.split(1)
+        return torch.cat(
+            [
+                correspondence_proposals(c, self.k, ties=self.ties, generator=fresh.manual_seed(self.tie_seed))
+                for c in clips
+            ]
+        )
+
+    def _embed(self, f: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Correspondence Embedding of features (B, D, T, h, w): g (B, C, N), and each channel's winner (B, N, c)."""
+        B, D, T, h, w = f.shape
+        k = indices.shape[2]
+        points = f.flatten(2).transpose(1, 2)  # (B, N, D)
+        N = points.shape[1]
+        W_p, W_f, W_n = self.layers[0].weight.split((3 * self.displacement, D, D), dim=1)
+        u, v = F.linear(points, W_f), F.linear(points, W_n)  # (B, N, h1)
+        if self.displacement:
+            p = F.linear(_positions(T, h, w, like=points), W_p)  # (N, h1)
+            u, v = u - p, v + p
+        rows = (indices + N * torch.arange(B, device=f.device)[:, None, None]).flatten()  # (B * N * k,)
+        pairs = v.flatten(0, 1).index_select(0, rows).view(B, N, k, -1).add_(u[:, :, None])  # (B, N, k, h1)
+        for i, norm in enumerate(self.norms):
+            if i > 0:
+                pairs = self.layers[i](F.relu(pairs, inplace=True))  # (B, N, k, h_i)
+            pairs = _over_pairs(norm, pairs)
+        if self.pool == "before_projection":
+            best, winner = pairs.max(dim=2)  # (B, N, h)
+            best = F.relu(best)  # after the maximum: the same values, 1/k of the work
+            g = self.projection_norm(self.projection(best).transpose(1, 2))  # (B, C, N)
+            return g, winner.masked_fill(best.detach() == 0, -1)
+        pairs = _over_pairs(self.projection_norm, self.projection(F.relu(pairs, inplace=True)))  # (B, N, k, C)
+        best, winner = pairs.max(dim=2)  # (B, N, C)
+        return best.transpose(1, 2), winner
+
+
+class _BatchNorm(nn.BatchNorm1d):
+    """Batch norm of any rank, channels second."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+
+def _batch_norm(channels: int) -> nn.Module:
+    return _BatchNorm(channels, eps=BN_EPS)
+
+
+def _over_pairs(norm: nn.Module, pairs: Tensor) -> Tensor:
+    """Normalise (B, N, k, h) over all pairs."""
+    return norm(pairs.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+def _positions(T: int, H: int, W: int, *, like: Tensor) -> Tensor:
+    """Locations (t / T, h / H, w / W) of all positions, (N, 3) in [0, 1)."""
+    axes = [torch.arange(n, device=like.device, dtype=like.dtype) / n for n in (T, H, W)]
+    return torch.stack(torch.meshgrid(axes, indexing="ij"), dim=-1).flatten(0, 2)
+
+
+def _enlarge(x: Tensor, factor: int) -> Tensor:
+    """Bilinear resize of (B, C, T, h, w) as TF 1 did it: copies at multiples of `factor`, clamped at the far edge."""
+    if factor == 1:
+        return x
+    h, w = x.shape[3:]
+    frames = F.pad(x.flatten(1, 2), (0, 1, 0, 1), mode="replicate")  # (B, C * T, h + 1, w + 1)
+    size = (h * factor + 1, w * factor + 1)
+    frames = F.interpolate(frames, size, mode="bilinear", align_corners=True)[..., :-1, :-1]
+    return frames.unflatten(1, x.shape[1:3])

@@ -1,0 +1,186 @@
+"""Correspondence proposals: the k nearest neighbours, in feature space, among the positions of all other frames.
+
+Section 3.2, "k-NN grouping", and Figure 2 of the paper. The distances and indices carry no gradient.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Ties = Literal["random", "index"]
+
+# Scores computed at once: 4 MiB of float32 stays in a CPU's cache, 512 MiB keeps a GPU busy.
+BLOCK_ELEMENTS = {"cpu": 2**20, "cuda": 2**27}
+
+
+@torch.no_grad()
+def correspondence_proposals(
+    x: Tensor, k: int, *, ties: Ties = "random", generator: torch.Generator | None = None
+) -> Tensor:
+    """Propose, for every position, its k nearest positions of the other frames by L2 distance of features.
+
+    Neighbours whose distances differ by no more than the rounding of the computation are ties. When ties straddle the
+    k-th place, who gets in is drawn uniformly at random (`ties="random"`) or is the lowest index (`ties="index"`).
+
+    Args:
+        x: features (B, C, T, H, W); at least two frames.
+        k: number of proposals per position, at most (T - 1) * H * W.
+        ties: how equally near positions are chosen between.
+        generator: source of the random choices, on the device of `x`; torch's default one if None.
+
+    Returns:
+        Indices (B, N, k), int64, into the N = T * H * W flattened positions, nearest first.
+
+    Raises:
+        ValueError: wrong rank, one frame only, k out of range, unknown `ties`, NaN in the features.
+    """
+    _check(x, k, ties)
+    B, C, T, H, W = x.shape
+    frame, N = H * W, T * H * W
+    queries, keys = _with_norms(x)  # (B, N, C + 2), (B, C + 2, N)
+    tolerance = 4 * torch.finfo(queries.dtype).eps * _norm_scale(queries)  # (B, N, 1)
+    group = _group_size(N - frame, k)
+    filler = keys.new_zeros(B, C + 2, -(N - frame) % group)  # makes the groups even
+    filler[:, -1] = -torch.inf  # infinitely far: no query prefers it
+
+    proposals = torch.empty(B, N, k, dtype=torch.int64, device=x.device)
+    budget = BLOCK_ELEMENTS.get(x.device.type, 2**20) // N
+    clips = max(1, min(B, budget // frame))
+    rows = max(1, min(frame, budget // clips))
+    for b in range(0, B, clips):
+        for own in range(0, N, frame):  # first position of the queries' own frame
+            clip = keys[b : b + clips]
+            others = torch.cat([clip[..., :own], clip[..., own + frame :], filler[b : b + clips]], dim=2)
+            for start in range(own, own + frame, rows):
+                block = (slice(b, b + clips), slice(start, min(start + rows, own + frame)))
+                with torch.autocast(x.device.type, enabled=False):  # half precision would rank neighbours wrongly
+                    scores = queries[block] @ others  # (b, r, N - frame + filler)
+                chosen = _select(scores, k, group, tolerance[block], ties, generator, N - frame)
+                proposals[block] = chosen + frame * (chosen >= own)  # columns skip the own frame
+    return proposals
+
+
+def _check(x: Tensor, k: int, ties: str) -> None:
+    if x.ndim != 5:
+        raise ValueError(f"features must be (B, C, T, H, W), got shape {tuple(x.shape)}")
+    T, H, W = x.shape[2:]
+    if T < 2:
+        raise ValueError(
+            "correspondence proposals come from other frames: the clip has one frame only, give at least 2"
+        )
+    available = (T - 1) * H * W
+    if not 1 <= k <= available:
+        raise ValueError(
+            f"k={k} proposals were asked for, but the other {T - 1} frame(s) of {H}x{W} hold {available} positions: "
+            f"choose k between 1 and {available}"
+        )
+    if ties not in ("random", "index"):
+        raise ValueError(f'ties={ties!r}: choose "random" or "index"')
+    if torch.isnan(x).any():
+        raise ValueError(
+            "NaN in the features: nearest neighbours are undefined (look for a diverged loss or bad input)"
+        )
+
+
+def _with_norms(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Augment features so that one matrix product gives 2 q.n - |n|^2 - |q|^2, the negative squared distance."""
+    f = x.flatten(2).transpose(1, 2)  # (B, N, C)
+    f = f.to(torch.promote_types(f.dtype, torch.float32))
+    f = f - f.mean(dim=1, keepdim=True)  # distances stay, rounding errors shrink
+    norm, one = f.square().sum(2, keepdim=True), f.new_ones(*f.shape[:2], 1)  # (B, N, 1)
+    queries = torch.cat([2 * f, -norm, one], dim=2)  # (B, N, C + 2)
+    keys = torch.cat([f, one, -norm], dim=2).transpose(1, 2).contiguous()  # (B, C + 2, N)
+    return queries, keys
+
+
+def _norm_scale(queries: Tensor) -> Tensor:
+    norm = -queries[..., -2:-1]
+    return norm + norm.amax(dim=1, keepdim=True)
+
+
+def _group_size(N: int, k: int) -> int:
+    """Columns per group so that group maxima (N / g) and group members (k g) cost about the same."""
+    return max(1, round((N / (k + 1)) ** 0.5))
+
+
+def _top(scores: Tensor, k: int, group: int) -> tuple[Tensor, Tensor]:
+    """Top-k of each row: the best k lie in the k groups of columns with the largest maxima; only those are sorted."""
+    *shape, N = scores.shape
+    groups = N // group
+    if k >= groups:
+        return scores.topk(k, dim=-1)
+    grouped = scores.view(*shape, group, groups)
+    best = grouped.amax(dim=-2).topk(k, dim=-1, sorted=False).indices  # (b, r, k)
+    members = grouped.gather(-1, best.unsqueeze(-2).expand(*shape, group, k))  # (b, r, g, k)
+    value, place = members.flatten(-2).topk(k, dim=-1)  # (b, r, k)
+    row = place // k  # which member of the group
+    column = best.gather(-1, place % k)
+    return value, row * groups + column
+
+
+def _select(
+    scores: Tensor,
+    k: int,
+    group: int,
+    tolerance: Tensor,
+    ties: str,
+    generator: torch.Generator | None,
+    available: int,
+) -> Tensor:
+    """The k best columns (b, r, k) of `scores` (b, r, N), ties across the k-th place broken as asked."""
+    if k == available:
+        return _top(scores, k, group)[1]
+    value, index = _top(scores, k + 1, group)  # (b, r, k + 1)
+    last = value[..., k - 1 : k]
+    straddled = (last - value[..., k:] <= tolerance)[..., 0]  # (b, r)
+    index = index[..., :k]
+    if not straddled.any():
+        return index
+    nearer = value[..., :k] > last + tolerance  # these are in whatever the draw
+    at = straddled.nonzero(as_tuple=True)
+    index[at] = _break_ties(scores, at, index[at], nearer[at], last[at], tolerance[at], ties=ties, generator=generator)
+    return index
+
+
+def _break_ties(
+    scores: Tensor,
+    at: tuple[Tensor, ...],
+    index: Tensor,
+    nearer: Tensor,
+    last: Tensor,
+    tolerance: Tensor,
+    *,
+    ties: str,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """Replace the tied places of `index` (R, k), rows `at` of `scores`, by a fair choice among all tied columns."""
+    R, k = index.shape
+    N = scores.shape[-1]
+    if ties == "random":
+        # Rejection: where most columns tie (flat background) a few draws replace a pass over all N columns.
+        draws = torch.randint(N, (R, 2 * k + 16), generator=generator, device=scores.device)  # (R, m)
+        tied = (scores[at[0][:, None], at[1][:, None], draws] - last).abs() <= tolerance
+        ascending, order = draws.sort(dim=1, stable=True)
+        repeated = torch.zeros_like(tied).scatter_(1, order[:, 1:], ascending[:, 1:] == ascending[:, :-1])
+        usable = tied & ~repeated
+        enough = usable.sum(1) >= k - nearer.sum(1)  # (R,)
+        first = usable.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :k]
+        drawn = draws.gather(1, first)  # (R, k), usable ones first
+        place = (~nearer).cumsum(1).sub_(1).clamp_(min=0)
+        index = torch.where(nearer, index, drawn.gather(1, place))
+        rest = (~enough).nonzero()[:, 0]
+    else:
+        rest = torch.arange(R, device=scores.device)
+    for part in rest.split(max(1, BLOCK_ELEMENTS["cpu"] // N)):
+        row = scores[at[0][part], at[1][part]]  # (p, N)
+        if ties == "random":
+            preference = torch.rand(row.shape, generator=generator, device=row.device)
+        else:
+            preference = torch.arange(N, 0, -1, device=row.device, dtype=torch.float32).expand_as(row)
+        tied = (row - last[part]).abs() <= tolerance[part]
+        preference = preference.masked_fill(~tied, -1.0)
+        chosen = preference.topk(k, dim=1).indices
+        place = (~nearer[part]).cumsum(1).sub_(1).clamp_(min=0)
+        index[part] = torch.where(nearer[part], index[part], chosen.gather(1, place))
+    return index

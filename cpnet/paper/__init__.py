@@ -1,0 +1,21 @@
+"""What the paper prints, one CSV a table: row, model, column, value, and a status, printed, inferred or lost."""
+
+from importlib.resources import files
+
+import pandas as pd
+
+STATUSES = ("printed", "inferred", "lost")
+
+
+def read_table(name: str) -> pd.DataFrame:
+    """A table of the paper, tidy; `value` is NaN where it is lost.
+
+    Raises:
+        ValueError: no such table.
+    """
+    file = files("cpnet.paper") / f"{name}.csv"
+    if not file.is_file():
+        known = sorted(f.name.removesuffix(".csv") for f in files("cpnet.paper").iterdir() if f.name.endswith(".csv"))
+        raise ValueError(f"no table {name!r}: choose one of {', '.join(known)}")
+    with file.open() as lines:
+        return pd.read_csv(lines)

@@ -1,0 +1,147 @@
+"""Records of finished runs: one JSON file each, with provenance, and the trained weights beside it.
+
+    <root>/<table>/<row>--<profile>--seed<seed>--<run_id>.json
+    <root>/<table>/<row>--<profile>--seed<seed>--<run_id>.safetensors
+
+Two roots share this layout: `results/`, committed, and the local `runs/results/`, ignored by git and read first.
+results/README.md explains the fields.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import safetensors.torch
+import torch
+from torch import Tensor
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+COMMITTED = REPOSITORY / "results"
+FIELDS = ("table", "row", "profile", "seed", "run_id", "config", "metrics", "params", "curves", "provenance")
+
+Record = dict[str, Any]
+
+
+def local_root() -> Path:
+    """Where notebooks and the command line write: $CPNET_LOCAL_RESULTS, or runs/results in the repository."""
+    return Path(os.environ.get("CPNET_LOCAL_RESULTS") or REPOSITORY / "runs" / "results")
+
+
+def record_path(root: Path, table: str, row: str, profile: str, seed: int, run_id: str) -> Path:
+    """Path of a record's JSON file under `root`."""
+    return root / table / f"{row}--{profile}--seed{seed}--{run_id}.json"
+
+
+def write(record: Record, root: Path, weights: Mapping[str, Tensor] | None = None) -> Path:
+    """Store a record, and weights beside it, atomically: readers see all of a file or none of it.
+
+    Raises:
+        ValueError: the record lacks a field.
+    """
+    missing = [field for field in FIELDS if field not in record]
+    if missing:
+        raise ValueError(f"the record of {record.get('row')!r} lacks {', '.join(missing)}")
+    path = record_path(root, *(record[field] for field in FIELDS[:5]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if weights is not None:  # before the JSON, whose presence says that the run is complete
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        _write_atomically(path.with_suffix(".safetensors"), safetensors.torch.save(tensors))
+    _write_atomically(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+    return path
+
+
+def read(path: Path) -> Record:
+    """Load one record.
+
+    Raises:
+        ValueError: the file is not a complete record; the message names the file and the remedy.
+    """
+    try:
+        record = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid JSON ({error}): delete it to have the run computed again") from error
+    missing = [field for field in FIELDS if not isinstance(record, dict) or field not in record]
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}: delete it to have the run computed again")
+    return record
+
+
+def find(table: str, row: str, profile: str, seed: int, run_id: str, roots: tuple[Path, ...]) -> Path | None:
+    """The JSON file of a finished run in the first of `roots` that has it."""
+    paths = (record_path(root, table, row, profile, seed, run_id) for root in roots)
+    return next((path for path in paths if path.exists()), None)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Trained weights stored beside the record at `path`."""
+    return safetensors.torch.load_file(path.with_suffix(".safetensors"))
+
+
+def compare(fresh: Path, stored: Path) -> pd.DataFrame:
+    """Scalar metrics of all runs under `fresh` beside those of the same runs (same run_id) under `stored`.
+
+    Raises:
+        FileNotFoundError: no result under `fresh`.
+    """
+    paths = sorted(fresh.rglob("*.json"))
+    if not paths:
+        raise FileNotFoundError(f"no results under {fresh}: run `python -m cpnet reproduce` with --out {fresh}")
+    rows = []
+    for path in paths:
+        new = read(path)
+        twin = stored / path.relative_to(fresh)
+        old = read(twin)["metrics"] if twin.exists() else {}
+        for name, value in new["metrics"].items():
+            if isinstance(value, list):
+                continue
+            before = old.get(name, float("nan"))
+            labels = {"row": new["row"], "seed": new["seed"], "metric": name}
+            rows.append(labels | {"fresh": value, "stored": before, "difference": value - before})
+    return pd.DataFrame(rows).round(2)
+
+
+def provenance(device: torch.device, wall_s: float) -> dict[str, Any]:
+    """Where a number comes from: commit, versions, device, duration, time."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain", "--", "cpnet", "requirements.lock")),
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy")}},
+        "device": f"{device.type}: {name}",
+        "threads": torch.get_num_threads(),
+        "wall_s": round(wall_s, 1),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(("git", *arguments), cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # no git, or an unpacked archive
+        return None
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
