@@ -1,16 +1,26 @@
-"""Time and memory of the CP module against Eq. 1 computed as printed, and of its search against other exact searches."""
+"""Time and memory of the CP module against Eq. 1 computed as printed, and of its search against other exact ones."""
 
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cpnet.nn import CPModule
-
-MIB = 2**20
+from cpnet.data.toy import ToyMotion
+from cpnet.models import create_model
+from cpnet.nn import CPModule, correspondence_proposals
 
 
 class DirectCPModule(CPModule):
-    """Eq. 1 as printed, the reference of tests and timings: N x N distances, 2C + 3 wide pairs, every layer on each pair.
+    """Eq. 1 as printed, the reference of tests and timings: N x N distances, concatenated pairs, every layer on each.
 
     Ties fall as `torch.topk` has them.
     """
@@ -19,8 +29,8 @@ class DirectCPModule(CPModule):
         return cdist_proposals(f, self.k)
 
     def _embed(self, f: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
-        B, N, k = indices.shape
         points = f.flatten(2).transpose(1, 2)  # (B, N, D)
+        B, N = points.shape[:2]
         neighbours = points[torch.arange(B, device=f.device)[:, None, None], indices]  # (B, N, k, D)
         parts = [points[:, :, None].expand_as(neighbours), neighbours]
         if self.displacement:
@@ -50,3 +60,158 @@ def cdist_proposals(f: Tensor, k: int) -> Tensor:
     frame = torch.arange(points.shape[1], device=f.device) // (f.shape[3] * f.shape[4])  # (N,)
     distances = torch.cdist(points, points).masked_fill_(frame[:, None] == frame, torch.inf)  # (B, N, N)
     return distances.topk(k, dim=2, largest=False).indices
+
+
+@torch.no_grad()
+def faiss_proposals(f: Tensor, k: int) -> Tensor:
+    """Nearest positions of other frames, (B, N, k): for each frame, an exact faiss index of all others."""
+    import faiss
+
+    faiss.omp_set_num_threads(torch.get_num_threads())
+    points = f.flatten(2).transpose(1, 2).contiguous().numpy()  # (B, N, C)
+    N, frame = points.shape[1], f.shape[3] * f.shape[4]
+    proposals = np.empty((len(points), N, k), dtype=np.int64)
+    for clip, found in zip(points, proposals, strict=True):
+        for own in range(0, N, frame):  # first position of the queries' own frame
+            index = faiss.IndexFlatL2(clip.shape[1])
+            index.add(clip[:own])
+            index.add(clip[own + frame :])
+            columns = index.search(clip[own : own + frame], k)[1]  # (frame, k)
+            found[own : own + frame] = columns + frame * (columns >= own)  # columns skip the own frame
+    return torch.from_numpy(proposals)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Features to measure on: random ones, or those of toy clips, where most distances tie."""
+
+    name: str
+    shape: tuple[int, int, int, int, int]  # B, C, T, H, W
+    k: int
+    hidden: tuple[int, ...] | None = None
+    toy: bool = False
+
+    def features(self) -> Tensor:
+        torch.manual_seed(0)
+        if not self.toy:
+            return torch.randn(self.shape)
+        B, _, T, H, _ = self.shape
+        data = ToyMotion(size=H, num_frames=T)
+        with torch.no_grad():
+            return create_model("cpnet_toy").stem(torch.stack([data[i][0] for i in range(B)]))
+
+
+CASES = (
+    Case("res4", (4, 256, 8, 14, 14), 8),
+    Case("res3", (2, 128, 8, 28, 28), 8),
+    Case("toy", (4, 16, 4, 32, 32), 4, (16, 16), toy=True),
+)
+MODULES: dict[str, type[CPModule]] = {"cpnet": CPModule, "direct": DirectCPModule}
+SEARCHES: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "cpnet": correspondence_proposals,
+    "cdist + topk": cdist_proposals,
+    "faiss": faiss_proposals,
+}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Median seconds of one step, and the most memory it held beyond its inputs and parameters."""
+
+    case: str
+    part: str
+    candidate: str
+    seconds: float
+    bytes: float
+
+
+def bench_cp(
+    device: str = "cpu", repeats: int = 7, threads: int | None = None, cases: tuple[Case, ...] = CASES
+) -> list[Measurement]:
+    """Measure the CP module and its search against the alternatives, each in a process of its own; print a table.
+
+    Args:
+        device: "cpu" or "cuda"; faiss is measured on the CPU only.
+        repeats: timed steps, after one that is not timed.
+        threads: CPU threads, the same for all; torch's default if None.
+        cases: sizes.
+    """
+    threads = torch.get_num_threads() if threads is None else threads
+    searches = list(SEARCHES)
+    if device != "cpu" or find_spec("faiss") is None:
+        searches.remove("faiss")
+        print("faiss is left out: it is measured on the CPU, if installed (pip install faiss-cpu)")
+    print(f"{device}, {threads} thread(s), median of {repeats}; memory is the peak of a step beyond its inputs")
+    print(f"{'':44}{'ms':>10}{'MiB':>10}{'time':>10}{'memory':>10}")
+    measurements = []
+    for part, candidates in {"module": list(MODULES), "search": searches}.items():
+        for case in cases:
+            ours = None
+            for candidate in candidates:
+                # A fresh process: what one candidate leaves in the allocator is not the next one's memory.
+                spawn = multiprocessing.get_context("spawn")
+                with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+                    m = pool.submit(_measure, part, candidate, case, device, repeats, threads).result()
+                measurements.append(m)
+                ours = ours or m
+                title = f"{part} {case.name} {'x'.join(map(str, case.shape))} k {case.k}" if m is ours else ""
+                ratios = "" if m is ours else f"{m.seconds / ours.seconds:>9.2f}x{m.bytes / ours.bytes:>9.2f}x"
+                print(f"{title:32}{candidate:12}{1e3 * m.seconds:>10.1f}{m.bytes / 2**20:>10.1f}{ratios}", flush=True)
+    return measurements
+
+
+def _measure(part: str, candidate: str, case: Case, device: str, repeats: int, threads: int) -> Measurement:
+    torch.set_num_threads(threads)
+    x = case.features().to(device)
+    step = _module_step(candidate, case, device) if part == "module" else _search_step(candidate, case)
+    step(x[:1, :, :2, :4, :4].contiguous())  # libraries allocate their own workspace once
+    before = _peak_memory(device, reset=True)
+    step(x)
+    memory = _peak_memory(device) - before
+    seconds = []
+    for _ in range(repeats):
+        start = _now(device)
+        step(x)
+        seconds.append(_now(device) - start)
+    return Measurement(case.name, part, candidate, statistics.median(seconds), memory)
+
+
+def _module_step(candidate: str, case: Case, device: str) -> Callable[[Tensor], None]:
+    """Forward and backward in training, to the features and all parameters."""
+    module = MODULES[candidate](case.shape[1], case.k, case.hidden).to(device)
+    nn.init.ones_(module.projection_norm.weight)  # with a zero gamma no gradient passes
+
+    def step(x: Tensor) -> None:
+        module.zero_grad()
+        features = x.detach().requires_grad_()
+        module(features).backward(x)
+
+    return step
+
+
+def _search_step(candidate: str, case: Case) -> Callable[[Tensor], None]:
+    def step(x: Tensor) -> None:
+        SEARCHES[candidate](x, case.k)
+
+    return step
+
+
+def _peak_memory(device: str, reset: bool = False) -> float:
+    """Most bytes held so far by this process on `device`, after `reset` those held now; NaN where nobody counts."""
+    if device != "cpu":
+        if reset:
+            torch.cuda.reset_peak_memory_stats(device)
+        return float(torch.cuda.max_memory_allocated(device))
+    status = Path("/proc/self/status")  # Linux
+    if not status.exists():
+        return float("nan")
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    (peak,) = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+    return 1024.0 * int(peak)
+
+
+def _now(device: str) -> float:
+    if device != "cpu":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

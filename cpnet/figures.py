@@ -30,7 +30,7 @@ def clips(frames: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     return figure
 
 
-def learning_curves(frame: pd.DataFrame, chance: float, column: str = "val_top1") -> Figure:
+def learning_curves(frame: pd.DataFrame, chance: float, column: str = "curve_val_top1") -> Figure:
     """One line a seed of a curve over epochs, one panel a row of the table."""
     rows = [row for row in NAMES if row in set(frame["row"])]
     figure, axes = plt.subplots(1, len(rows), figsize=(2.6 * len(rows), 2.8), sharey=True, squeeze=False)

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from cpnet import results
 from cpnet.data.toy import ToyMotion
@@ -178,12 +178,13 @@ def trained_model(run: Run) -> nn.Module:
 
 
 def to_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """Tidy frame, one row a record: labels, scalar metrics, curves and duration."""
+    """Tidy frame, one row a record: labels, scalar metrics, curves, configuration and provenance."""
     rows = [
         {name: record[name] for name in ("table", "row", "profile", "seed", "run_id")}
         | {name: value for name, value in record["metrics"].items() if not isinstance(value, list)}
-        | record["curves"]
-        | {"config": record["config"], "wall_s": record["provenance"]["wall_s"]}
+        | {f"curve_{name}": values for name, values in record["curves"].items()}
+        | {"config": record["config"]}
+        | record["provenance"]
         for record in records
     ]
     return pd.DataFrame(rows, columns=None if rows else ["table", "row", "profile", "seed", "run_id"])

@@ -4,10 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import torch
+from torch import nn
 
+from cpnet.engine.memory import saved_for_backward
 from cpnet.experiments.claims import Claim, Verdict
 from cpnet.experiments.profiles import check_profile
 from cpnet.experiments.run import Run, Schedule
+from cpnet.models.toy import WIDTH
+from cpnet.nn import CPModule, NonLocalBlock
 from cpnet.paper import read_table
 
 TABLE, CONTROLS = "table1", "table1_controls"
@@ -148,6 +153,24 @@ def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
             cells[f"{title}, ours"] = mean_sd(ours[metric]) if len(ours) else "not run"
         rows.append(cells)
     return pd.DataFrame(rows).set_index("net")
+
+
+def memory_of_positions() -> pd.DataFrame:
+    """MiB that one clip of 16 channels keeps for the backward pass: NL block, CP module, and positions on all pairs."""
+    resolutions = (8, 16)
+    rows = {}
+    for name, growth in (("NL block", 1), (f"CP module, k = {DEFAULT_K}", 1), ("CP module, all other positions", 2)):
+        counts = []
+        for size in resolutions:
+            if name == "NL block":
+                module: nn.Module = NonLocalBlock(WIDTH, subsample=False)
+            else:
+                module = CPModule(WIDTH, DEFAULT_K if growth == 1 else 3 * size**2, (WIDTH, WIDTH))
+            x = torch.randn(1, WIDTH, 4, size, size, generator=torch.Generator().manual_seed(0))
+            counts.append(saved_for_backward(module, x.requires_grad_()) / 2**20)
+        rows[name] = [*counts, counts[-1] * (32 / resolutions[-1]) ** (2 * growth)]
+    columns = [*(f"4x{size}x{size}" for size in resolutions), "4x32x32 (scaled)"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(1)
 
 
 def mean_sd(values: pd.Series) -> str:

@@ -106,9 +106,7 @@ class CPModule(nn.Module):
         """
         if x.ndim != 5 or x.shape[1] != self.channels:
             raise ValueError(f"features must be (B, {self.channels}, T, H, W), got shape {tuple(x.shape)}")
-        f = self.bottleneck(x)[
-            ..., :: self.shrink, :: self.shrink
-        ]  # (B, D, T, h, w)
+        f = self.bottleneck(x)[..., :: self.shrink, :: self.shrink]  # (B, D, T, h, w)
         size = (f.shape[2], f.shape[3], f.shape[4])
         indices = self._propose(f.detach())  # (B, N, k)
         g, winner = self._embed(f, indices)  # (B, C, N), (B, N, channels)

@@ -39,14 +39,14 @@ def correspondence_proposals(
     B, C, T, H, W = x.shape
     frame, N = H * W, T * H * W
     queries, keys = _with_norms(x)  # (B, N, C + 2), (B, C + 2, N)
-    tolerance = 4 * torch.finfo(queries.dtype).eps * _norm_scale(queries)  # (B, N, 1)
+    largest = -queries[..., -2].amin(dim=1)[:, None, None]  # (B, 1, 1), squared norm
     group = _group_size(N - frame, k)
     filler = keys.new_zeros(B, C + 2, -(N - frame) % group)  # makes the groups even
     filler[:, -1] = -torch.inf  # infinitely far: no query prefers it
 
     proposals = torch.empty(B, N, k, dtype=torch.int64, device=x.device)
     budget = BLOCK_ELEMENTS.get(x.device.type, 2**20) // N
-    clips = max(1, min(B, budget // frame))
+    clips = 1 if x.device.type == "cpu" else max(1, min(B, budget // frame))
     rows = max(1, min(frame, budget // clips))
     for b in range(0, B, clips):
         for own in range(0, N, frame):  # first position of the queries' own frame
@@ -55,8 +55,10 @@ def correspondence_proposals(
             for start in range(own, own + frame, rows):
                 block = (slice(b, b + clips), slice(start, min(start + rows, own + frame)))
                 with torch.autocast(x.device.type, enabled=False):  # half precision would rank neighbours wrongly
-                    scores = queries[block] @ others  # (b, r, N - frame + filler)
-                chosen = _select(scores, k, group, tolerance[block], ties, generator, N - frame)
+                    distinct, row = _distinct(queries[block])  # (b, u, C + 2), (r,)
+                    scores = distinct @ others  # (b, u, N - frame + filler)
+                tolerance = 4 * torch.finfo(scores.dtype).eps * (largest[b : b + clips] - distinct[..., -2:-1])
+                chosen = _select(scores, row, k, group, tolerance, ties, generator, N - frame)
                 proposals[block] = chosen + frame * (chosen >= own)  # columns skip the own frame
     return proposals
 
@@ -94,9 +96,20 @@ def _with_norms(x: Tensor) -> tuple[Tensor, Tensor]:
     return queries, keys
 
 
-def _norm_scale(queries: Tensor) -> Tensor:
-    norm = -queries[..., -2:-1]
-    return norm + norm.amax(dim=1, keepdim=True)
+def _distinct(queries: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows (1, r, C) without repeats, and where each row went: the positions of a flat region share their scores.
+
+    Several clips (b, r, C) are left as they are.
+    """
+    b, r, C = queries.shape
+    everything = torch.arange(r, device=queries.device)
+    if b > 1:
+        return queries, everything
+    hashes = queries[0] @ torch.linspace(1, 2, C, device=queries.device, dtype=queries.dtype)
+    values, row = hashes.unique(return_inverse=True)  # (u,), (r,)
+    member = row.new_empty(len(values)).scatter_(0, row, everything)  # some row of each hash
+    distinct = queries[:, member]
+    return (distinct, row) if torch.equal(distinct[:, row], queries) else (queries, everything)
 
 
 def _group_size(N: int, k: int) -> int:
@@ -121,6 +134,7 @@ def _top(scores: Tensor, k: int, group: int) -> tuple[Tensor, Tensor]:
 
 def _select(
     scores: Tensor,
+    row: Tensor,
     k: int,
     group: int,
     tolerance: Tensor,
@@ -128,24 +142,37 @@ def _select(
     generator: torch.Generator | None,
     available: int,
 ) -> Tensor:
-    """The k best columns (b, r, k) of `scores` (b, r, N), ties across the k-th place broken as asked."""
+    """The k best columns (b, r, k) for queries whose scores are rows `row` (r,) of `scores` (b, u, N), ties broken."""
     if k == available:
-        return _top(scores, k, group)[1]
-    value, index = _top(scores, k + 1, group)  # (b, r, k + 1)
+        return _top(scores, k, group)[1][:, row]
+    if ties == "index":  # equal scores share their choice, which they must not if it is random
+        row, back = torch.arange(scores.shape[1], device=scores.device), row
+    else:
+        back = slice(None)
+    value, index, tolerance = (best[:, row] for best in (*_top(scores, k + 1, group), tolerance))  # (b, r, k + 1)
     last = value[..., k - 1 : k]
     straddled = (last - value[..., k:] <= tolerance)[..., 0]  # (b, r)
     index = index[..., :k]
     if not straddled.any():
-        return index
+        return index[:, back]
     nearer = value[..., :k] > last + tolerance  # these are in whatever the draw
-    at = straddled.nonzero(as_tuple=True)
-    index[at] = _break_ties(scores, at, index[at], nearer[at], last[at], tolerance[at], ties=ties, generator=generator)
-    return index
+    clip, query = straddled.nonzero(as_tuple=True)  # (R,) each
+    index[clip, query] = _break_ties(
+        scores,
+        (clip, row[query]),
+        index[clip, query],
+        nearer[clip, query],
+        last[clip, query],
+        tolerance[clip, query],
+        ties=ties,
+        generator=generator,
+    )
+    return index[:, back]
 
 
 def _break_ties(
     scores: Tensor,
-    at: tuple[Tensor, ...],
+    at: tuple[Tensor, Tensor],
     index: Tensor,
     nearer: Tensor,
     last: Tensor,
@@ -154,33 +181,32 @@ def _break_ties(
     ties: str,
     generator: torch.Generator | None,
 ) -> Tensor:
-    """Replace the tied places of `index` (R, k), rows `at` of `scores`, by a fair choice among all tied columns."""
+    """Replace the places of `index` (R, k) that are not `nearer` by a fair choice among the columns tied with `last`.
+
+    `at` says where the scores of each of the R queries are: scores[at[0], at[1]] is (R, N).
+    """
     R, k = index.shape
     N = scores.shape[-1]
+    clip, row = (part[:, None] for part in at)  # (R, 1)
+    place = (~nearer).cumsum(1).sub_(1).clamp_(min=0)  # (R, k), which of the tied columns goes there
+    rest = torch.arange(R, device=scores.device)
     if ties == "random":
         # Rejection: where most columns tie (flat background) a few draws replace a pass over all N columns.
         draws = torch.randint(N, (R, 2 * k + 16), generator=generator, device=scores.device)  # (R, m)
-        tied = (scores[at[0][:, None], at[1][:, None], draws] - last).abs() <= tolerance
+        tied = (scores[clip, row, draws] - last).abs() <= tolerance
         ascending, order = draws.sort(dim=1, stable=True)
         repeated = torch.zeros_like(tied).scatter_(1, order[:, 1:], ascending[:, 1:] == ascending[:, :-1])
         usable = tied & ~repeated
-        enough = usable.sum(1) >= k - nearer.sum(1)  # (R,)
-        first = usable.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :k]
-        drawn = draws.gather(1, first)  # (R, k), usable ones first
-        place = (~nearer).cumsum(1).sub_(1).clamp_(min=0)
-        index = torch.where(nearer, index, drawn.gather(1, place))
-        rest = (~enough).nonzero()[:, 0]
-    else:
-        rest = torch.arange(R, device=scores.device)
+        first = usable.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :k]  # usable ones first
+        index = torch.where(nearer, index, draws.gather(1, first).gather(1, place))
+        rest = (usable.sum(1) < (~nearer).sum(1)).nonzero()[:, 0]
     for part in rest.split(max(1, BLOCK_ELEMENTS["cpu"] // N)):
-        row = scores[at[0][part], at[1][part]]  # (p, N)
+        values = scores[at[0][part], at[1][part]]  # (p, N)
+        tied = (values - last[part]).abs() <= tolerance[part]
         if ties == "random":
-            preference = torch.rand(row.shape, generator=generator, device=row.device)
+            preference = torch.rand(values.shape, generator=generator, device=scores.device)
         else:
-            preference = torch.arange(N, 0, -1, device=row.device, dtype=torch.float32).expand_as(row)
-        tied = (row - last[part]).abs() <= tolerance[part]
-        preference = preference.masked_fill(~tied, -1.0)
-        chosen = preference.topk(k, dim=1).indices
-        place = (~nearer[part]).cumsum(1).sub_(1).clamp_(min=0)
-        index[part] = torch.where(nearer[part], index[part], chosen.gather(1, place))
+            preference = torch.arange(N, 0, -1, device=scores.device, dtype=torch.float32).expand_as(values)
+        chosen = preference.masked_fill(~tied, -1.0).topk(k, dim=1).indices  # (p, k)
+        index[part] = torch.where(nearer[part], index[part], chosen.gather(1, place[part]))
     return index
