@@ -65,6 +65,24 @@ def compare(
     print(results.compare(fresh, stored).to_string(index=False))
 
 
+def figure(
+    table: Annotated[Literal["table1"], tyro.conf.Positional], out: Annotated[Path, tyro.conf.Positional]
+) -> None:
+    """Draw a table's main figure from stored results.
+
+    Args:
+        table: which table.
+        out: image file to write.
+    """
+    from cpnet import figures
+    from cpnet.experiments import table1
+    from cpnet.experiments.run import load
+
+    figures.use_style()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figures.learning_curves(load(table1.runs()), table1.CHANCE).savefig(out)
+
+
 def bench_cp(*, device: str = "cpu", repeats: int = 5) -> None:
     """Time and memory of the CP module against the direct form of Eq. 1, and of the search against cdist and faiss.
 
@@ -97,7 +115,13 @@ def main() -> None:
     """Parse the command line and run a subcommand; errors of the user end with one line, not a traceback."""
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"reproduce": reproduce, "compare": compare, "bench cp": bench_cp, "toy-videos": toy_videos},
+            {
+                "reproduce": reproduce,
+                "compare": compare,
+                "figure": figure,
+                "bench cp": bench_cp,
+                "toy-videos": toy_videos,
+            },
             prog="python -m cpnet",
             description="CPNet: learning video representations from correspondence proposals, replicated.",
         )

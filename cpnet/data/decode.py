@@ -19,7 +19,7 @@ def decode_frames(path: Path, indices: Sequence[int]) -> np.ndarray:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is no video that decord reads.
+        ValueError: decord cannot read the file; the message names it and says why.
         IndexError: an index outside the video; the message names both.
     """
     import decord  # here and not above: importing it costs every program that decodes nothing
@@ -28,9 +28,9 @@ def decode_frames(path: Path, indices: Sequence[int]) -> np.ndarray:
         raise FileNotFoundError(f"no video file {path}")
     try:
         reader = decord.VideoReader(str(path), num_threads=1)  # more threads fail on some webm files
+        outside = [index for index in indices if not 0 <= index < len(reader)]
+        if outside:
+            raise IndexError(f"{path} has {len(reader)} frames, but frame {outside[0]} was asked for")
+        return reader.get_batch(list(indices)).asnumpy()
     except (decord.DECORDError, RuntimeError) as error:
-        raise ValueError(f"{path} is no video that decord reads: {str(error).splitlines()[0]}") from error
-    outside = [index for index in indices if not 0 <= index < len(reader)]
-    if outside:
-        raise IndexError(f"{path} has {len(reader)} frames, but frame {outside[0]} was asked for")
-    return reader.get_batch(list(indices)).asnumpy()
+        raise ValueError(f"decord cannot read {path}: {str(error).splitlines()[0]}") from error

@@ -23,6 +23,7 @@ def train(
     device: torch.device,
     description: str = "",
     progress: bool = True,
+    position: int = 0,
 ) -> Curves:
     """Train in place by Adam with one cycle of the learning rate, a fixed number of epochs, no early stop.
 
@@ -31,7 +32,7 @@ def train(
         train_set, val_set: items (clip, label).
         lr: peak learning rate.
         seed: order of the training clips.
-        description: shown with the progress bar.
+        description, position: text and line of the progress bar.
 
     Returns:
         One value an epoch of "train_loss", "train_top1" (running, in training mode) and "val_top1", in percent.
@@ -45,7 +46,8 @@ def train(
     optimizer = torch.optim.Adam(model.parameters(), lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * len(loader))
     curves: Curves = {"train_loss": [], "train_top1": [], "val_top1": []}
-    bar = tqdm(total=epochs * len(loader), desc=description, unit="batch", disable=not progress, dynamic_ncols=True)
+    total = epochs * len(loader)
+    bar = tqdm(total=total, desc=description, unit="batch", position=position, disable=not progress, dynamic_ncols=True)
     for epoch in range(epochs):
         model.train()
         loss_sum = correct = seen = 0.0

@@ -27,6 +27,8 @@ from cpnet.results import Record
 
 DATASETS = {"toy": ToyMotion}
 
+_worker = 0  # number of this process among those that run side by side
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -89,8 +91,8 @@ class Run:
         return results.find(self.table, self.row, self.profile, self.seed, self.run_id, roots)
 
 
-def execute(run: Run, device: str = "cpu", progress: bool = True) -> tuple[Record, nn.Module]:
-    """Train and evaluate one run."""
+def execute(run: Run, device: str = "cpu", progress: bool = True, position: int = 0) -> tuple[Record, nn.Module]:
+    """Train and evaluate one run, with a progress bar on line `position`."""
     start = time.monotonic()
     target = torch.device(device)
     model = run.create_model()
@@ -104,6 +106,7 @@ def execute(run: Run, device: str = "cpu", progress: bool = True) -> tuple[Recor
         device=target,
         description=f"{run.table} {run.row} seed {run.seed}",
         progress=progress,
+        position=position,
     )
     batch_size = run.schedule.batch_size
     on_train = evaluate(model, train_set, batch_size=batch_size, device=target)
@@ -191,27 +194,35 @@ def to_frame(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _execute_and_store(run: Run, device: str, out: Path, progress: bool) -> None:
-    record, model = execute(run, device, progress)
+    record, model = execute(run, device, progress, position=_worker)
     results.write(record, out, model.state_dict())
 
 
 def _execute_side_by_side(runs: Sequence[Run], device: str, out: Path, jobs: int, progress: bool) -> None:
-    """Each worker trains with its share of the cores; the bar counts finished runs."""
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    """Each worker trains with its share of the cores and has its own line of progress, below the count of runs."""
     context = multiprocessing.get_context("spawn")
+    numbers = context.SimpleQueue()
+    for number in range(1, jobs + 1):
+        numbers.put(number)
+    threads = max(1, (os.cpu_count() or 1) // jobs)
     with (
-        ProcessPoolExecutor(jobs, context, initializer=torch.set_num_threads, initargs=(threads,)) as pool,
-        tqdm(total=len(runs), unit="run", disable=not progress, dynamic_ncols=True) as bar,
+        ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads, numbers)) as pool,
+        tqdm(total=len(runs), desc="runs", unit="run", disable=not progress, dynamic_ncols=True) as bar,
     ):
-        names = {pool.submit(_execute_and_store, run, device, out, False): f"{run.row} seed {run.seed}" for run in runs}
+        futures = [pool.submit(_execute_and_store, run, device, out, progress) for run in runs]
         try:
-            for future in as_completed(names):
+            for future in as_completed(futures):
                 future.result()
-                bar.set_postfix_str(f"finished {names[future]}")
                 bar.update()
         except BaseException:
             pool.shutdown(cancel_futures=True)  # runs under way finish and are stored
             raise
+
+
+def _start_worker(threads: int, numbers: Any) -> None:
+    global _worker
+    _worker = numbers.get()
+    torch.set_num_threads(threads)
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:

@@ -93,7 +93,7 @@ class CPModule(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.zeros_(self.projection_norm.weight)
+        nn.init.zeros_(self.projection_norm.get_parameter("weight"))
 
     def forward(self, x: Tensor, return_proposals: bool = False) -> Tensor | tuple[Tensor, Proposals]:
         """Add the correspondence embedding to `x` (B, C, T, H, W), before the ReLU of a residual block.
@@ -141,7 +141,7 @@ class CPModule(nn.Module):
         k = indices.shape[2]
         points = f.flatten(2).transpose(1, 2)  # (B, N, D)
         N = points.shape[1]
-        W_p, W_f, W_n = self.layers[0].weight.split((3 * self.displacement, D, D), dim=1)
+        W_p, W_f, W_n = self.layers[0].get_parameter("weight").split((3 * self.displacement, D, D), dim=1)
         u, v = F.linear(points, W_f), F.linear(points, W_n)  # (B, N, h1)
         if self.displacement:
             p = F.linear(_positions(T, h, w, like=points), W_p)  # (N, h1)

@@ -145,10 +145,8 @@ def _select(
     """The k best columns (b, r, k) for queries whose scores are rows `row` (r,) of `scores` (b, u, N), ties broken."""
     if k == available:
         return _top(scores, k, group)[1][:, row]
-    if ties == "index":  # equal scores share their choice, which they must not if it is random
-        row, back = torch.arange(scores.shape[1], device=scores.device), row
-    else:
-        back = slice(None)
+    everything = torch.arange(len(row) if ties == "random" else scores.shape[1], device=scores.device)
+    row, back = (row, everything) if ties == "random" else (everything, row)  # equal scores share a choice by index
     value, index, tolerance = (best[:, row] for best in (*_top(scores, k + 1, group), tolerance))  # (b, r, k + 1)
     last = value[..., k - 1 : k]
     straddled = (last - value[..., k:] <= tolerance)[..., 0]  # (b, r)

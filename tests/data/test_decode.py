@@ -1,0 +1,73 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from cpnet.data.decode import decode_frames
+from cpnet.data.encode import write_mp4
+from cpnet.data.toy import CLASSES, ToyMotion
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """30 frames whose brightness is their number."""
+    path = tmp_path_factory.mktemp("video") / "ramp.mp4"
+    levels = np.arange(30, dtype=np.uint8) * 8
+    write_mp4(path, np.broadcast_to(levels[:, None, None, None], (30, 32, 64, 3)), fps=12)
+    return path
+
+
+def test_frames_come_in_the_order_asked_for(video):
+    indices = [29, 0, 7, 7, 15]
+    frames = decode_frames(video, indices)
+    assert frames.shape == (5, 32, 64, 3)
+    assert frames.dtype == np.uint8
+    assert np.abs(frames.mean((1, 2, 3)) / 8 - indices).max() < 0.5
+
+
+@pytest.mark.parametrize("index", [30, -1])
+def test_an_index_outside_names_the_length(video, index):
+    with pytest.raises(IndexError, match=rf"30 frames.*{index}"):
+        decode_frames(video, [0, index])
+
+
+def test_what_is_no_video_is_named(tmp_path):
+    text = tmp_path / "notes.mp4"
+    text.write_text("not a video")
+    with pytest.raises(ValueError, match=r"notes\.mp4"):
+        decode_frames(text, [0])
+    with pytest.raises(FileNotFoundError, match=r"absent\.mp4"):
+        decode_frames(tmp_path / "absent.mp4", [0])
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (np.zeros((2, 8, 8, 3)), "uint8"),
+        (np.zeros((2, 8, 8), np.uint8), "uint8"),
+        (np.zeros((2, 7, 8, 3), np.uint8), "even"),
+    ],
+)
+def test_frames_that_cannot_be_encoded_are_refused(tmp_path, frames, message):
+    with pytest.raises(ValueError, match=message):
+        write_mp4(tmp_path / "x.mp4", frames, fps=8)
+
+
+def test_toy_clips_survive_the_round_trip_through_mp4(tmp_path):
+    clips = ToyMotion("val")
+    files = clips.write_videos(tmp_path)
+    assert len(files) == 200
+    for i in range(0, 200, 9):
+        assert files[i].parent.name == CLASSES[clips.labels[i]]
+        decoded = decode_frames(files[i], range(4)).astype(int)
+        assert np.abs(decoded - clips.frames[i]).max() <= 16
+
+
+def test_importing_the_package_loads_neither_decord_nor_a_notebook_stack():
+    program = (
+        "import sys, cpnet, cpnet.data.decode, cpnet.data.toy; "
+        "print([m for m in ('decord', 'IPython', 'papermill', 'nbformat') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

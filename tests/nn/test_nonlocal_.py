@@ -1,0 +1,119 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from cpnet.nn import NonLocalBlock
+
+KINDS = ["embedded_gaussian", "dot_product"]
+
+
+def features(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def random_block(*args, seed=0, **kwargs):
+    """Large random weights, so that attention is far from flat, and random normalisation."""
+    block = NonLocalBlock(*args, **kwargs).double()
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in block.state_dict().items():
+        if tensor.is_floating_point():
+            values = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+            tensor.copy_(values.abs() + 0.5 if name.endswith("running_var") else values)
+    return block
+
+
+def pointwise(conv, x):
+    return torch.einsum("dc,bcthw->bdthw", conv.weight[:, :, 0, 0, 0], x) + conv.bias[:, None, None, None]
+
+
+def affinity_by_einsum(block, x, kind, scale, subsample):
+    """(B, N, M) and the values (B, c, M)."""
+    keys = x.unfold(3, 2, 2).unfold(4, 2, 2).amax((5, 6)) if subsample else x
+    theta, phi, g = pointwise(block.theta, x), pointwise(block.phi, keys), pointwise(block.g, keys)
+    a = torch.einsum("bcn,bcm->bnm", theta.flatten(2), phi.flatten(2))
+    factor = block.theta.out_channels**-0.5 if scale else 1.0
+    return (a * factor).softmax(2) if kind == "embedded_gaussian" else a / a.shape[2], g.flatten(2)
+
+
+def reference(block, x, kind, scale, subsample):
+    affinity, g = affinity_by_einsum(block, x, kind, scale, subsample)
+    y = torch.einsum("bnm,bcm->bcn", affinity, g).unflatten(2, x.shape[2:])
+    norm, z = block.norm, pointwise(block.project, y)
+    return x + F.batch_norm(
+        z, norm.running_mean.clone(), norm.running_var.clone(), norm.weight, norm.bias, norm.training, eps=1e-5
+    )
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("subsample", [True, False], ids=["subsample", "full"])
+@pytest.mark.parametrize("scale", [True, False], ids=["scale", "plain"])
+@pytest.mark.parametrize("inner", [None, 3, 16])
+@pytest.mark.parametrize("kind", KINDS)
+def test_equals_einsum(kind, inner, scale, subsample, training):
+    block = random_block(8, inner, kind=kind, scale=scale, subsample=subsample).train(training)
+    x = features(2, 8, 3, 4, 6)
+    torch.testing.assert_close(block(x), reference(block, x, kind, scale, subsample), rtol=1e-9, atol=1e-9)
+
+
+def test_scale_matters():
+    x = features(1, 8, 2, 4, 4)
+    scaled, plain = (random_block(8, scale=scale).eval()(x) for scale in (True, False))
+    assert (scaled - plain).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_equal_those_of_einsum(kind):
+    block = random_block(6, kind=kind)
+    x = features(2, 6, 2, 4, 4).requires_grad_()
+    weights = features(2, 6, 2, 4, 4, seed=1)
+    inputs = [x, *block.parameters()]
+    ours = torch.autograd.grad((block(x) * weights).sum(), inputs)
+    theirs = torch.autograd.grad((reference(block, x, kind, True, True) * weights).sum(), inputs)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_fresh_block_is_the_identity(kind, training):
+    x = features(2, 8, 3, 4, 4)
+    assert torch.equal(NonLocalBlock(8, kind=kind).double().train(training)(x), x)
+
+
+def test_initialisation_is_that_of_the_repository():
+    torch.manual_seed(0)
+    block = NonLocalBlock(128)
+    for conv in (block.theta, block.phi, block.g, block.project):
+        assert conv.weight.std().item() == pytest.approx(0.01, rel=0.05)
+        assert not conv.bias.any()
+    assert block.theta.out_channels == block.phi.out_channels == block.g.out_channels == 64
+
+
+def test_attention_rows_sum_to_one():
+    block = random_block(8)
+    attention = block.attention(features(2, 8, 3, 4, 4), torch.tensor([0, 5, 47]))
+    assert attention.shape == (2, 3, 3 * 2 * 2)
+    assert (attention >= 0).all()
+    torch.testing.assert_close(attention.sum(2), torch.ones(2, 3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("subsample", [True, False], ids=["subsample", "full"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_attention_is_the_one_of_forward(kind, subsample):
+    block = random_block(8, kind=kind, subsample=subsample)
+    x, queries = features(2, 8, 3, 4, 4), torch.tensor([3, 0, 40])
+    affinity, _ = affinity_by_einsum(block, x, kind, True, subsample)
+    torch.testing.assert_close(block.attention(x, queries), affinity[:, queries])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_reaches_every_parameter(kind):
+    block = random_block(8, kind=kind).eval()
+    block(features(2, 8, 3, 4, 4)).square().sum().backward()
+    idle = {name for name, p in block.named_parameters() if p.grad.abs().max() < 1e-6}
+    assert idle == ({"phi.bias"} if kind == "embedded_gaussian" else set())  # a constant on every key moves no softmax
+
+
+def test_unknown_kind():
+    with pytest.raises(ValueError, match="kind='gaussian'"):
+        NonLocalBlock(8, kind="gaussian")

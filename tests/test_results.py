@@ -1,0 +1,119 @@
+import json
+import multiprocessing
+import os
+
+import pytest
+import torch
+
+from cpnet import results
+
+
+def record(**changes):
+    base = {field: {} for field in results.FIELDS}
+    base |= {
+        "table": "table9",
+        "row": "net",
+        "profile": "cpu",
+        "seed": 3,
+        "run_id": "abc",
+        "metrics": {"val_top1": 50.0},
+    }
+    return base | changes
+
+
+def write_many(root):
+    for _ in range(50):
+        results.write(record(), root)
+
+
+def test_a_record_comes_back_from_where_the_layout_says(tmp_path):
+    weights = {"w": torch.arange(6.0).view(2, 3).t()}
+    path = results.write(record(), tmp_path, weights)
+    assert path == tmp_path / "table9" / "net--cpu--seed3--abc.json"
+    assert results.read(path) == record()
+    assert torch.equal(results.read_weights(path)["w"], weights["w"])
+
+
+def test_the_first_root_wins(tmp_path):
+    local, committed = tmp_path / "local", tmp_path / "committed"
+    labels = ("table9", "net", "cpu", 3, "abc")
+    assert results.find(*labels, (local, committed)) is None
+    stored = results.write(record(), committed)
+    assert results.find(*labels, (local, committed)) == stored
+    fresh = results.write(record(), local)
+    assert results.find(*labels, (local, committed)) == fresh
+    assert results.find(*labels[:4], "other", (local, committed)) is None
+
+
+def test_a_record_without_a_field_is_refused(tmp_path):
+    incomplete = record()
+    del incomplete["provenance"]
+    with pytest.raises(ValueError, match="provenance"):
+        results.write(incomplete, tmp_path)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"table": "table9"}', "\xff"])
+def test_a_damaged_file_is_named_with_the_remedy(tmp_path, content):
+    path = tmp_path / "net.json"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"net\.json.*delete it"):
+        results.read(path)
+
+
+def test_numbers_that_json_lacks_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        results.write(record(metrics={"val_top1": float("nan")}), tmp_path)
+
+
+def test_two_writers_leave_one_whole_file_and_no_litter(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=write_many, args=(tmp_path,)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert [path.name for path in (tmp_path / "table9").iterdir()] == ["net--cpu--seed3--abc.json"]
+    results.read(tmp_path / "table9" / "net--cpu--seed3--abc.json")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = results.write(record(), tmp_path)
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        results.write(record(metrics={}), tmp_path)
+    assert json.loads(path.read_text())["metrics"] == {"val_top1": 50.0}
+
+
+def test_compare_lines_up_the_same_runs(tmp_path):
+    results.write(record(metrics={"val_top1": 60.0, "curve": [1.0]}), tmp_path / "fresh")
+    results.write(record(metrics={"val_top1": 50.0, "curve": [1.0]}), tmp_path / "stored")
+    results.write(record(row="new"), tmp_path / "fresh")
+    table = results.compare(tmp_path / "fresh", tmp_path / "stored").set_index("row")
+    assert table.loc["net", "difference"] == 10
+    assert table["difference"].isna()["new"]
+
+
+def test_compare_says_when_there_is_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no results"):
+        results.compare(tmp_path, tmp_path)
+
+
+def test_the_local_root_can_be_moved(monkeypatch, tmp_path):
+    monkeypatch.setenv("CPNET_LOCAL_RESULTS", str(tmp_path))
+    assert results.local_root() == tmp_path
+    monkeypatch.delenv("CPNET_LOCAL_RESULTS")
+    assert results.local_root() == results.REPOSITORY / "runs" / "results"
+
+
+def test_provenance_names_commit_and_versions():
+    source = results.provenance(torch.device("cpu"), 1.23)
+    assert source["versions"]["torch"] == torch.__version__
+    assert source["device"].startswith("cpu: ")
+    assert source["wall_s"] == 1.2
+    assert source["commit"] is None or len(source["commit"]) == 40
