@@ -1,5 +1,6 @@
 """Time and memory of the CP module against Eq. 1 computed as printed, and of its search against other exact ones."""
 
+import ctypes
 import multiprocessing
 import statistics
 import time
@@ -8,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +19,8 @@ from torch import Tensor, nn
 from cpnet.data.toy import ToyMotion
 from cpnet.models import create_model
 from cpnet.nn import CPModule, correspondence_proposals
+
+R = TypeVar("R")
 
 
 class DirectCPModule(CPModule):
@@ -98,7 +102,7 @@ class Case:
         B, _, T, H, _ = self.shape
         data = ToyMotion(size=H, num_frames=T)
         with torch.no_grad():
-            return create_model("cpnet_toy").stem(torch.stack([data[i][0] for i in range(B)]))
+            return create_model("cpnet_toy").get_submodule("stem")(torch.stack([data[i][0] for i in range(B)]))
 
 
 CASES = (
@@ -128,7 +132,7 @@ class Measurement:
 def bench_cp(
     device: str = "cpu", repeats: int = 7, threads: int | None = None, cases: tuple[Case, ...] = CASES
 ) -> list[Measurement]:
-    """Measure the CP module and its search against the alternatives, each in a process of its own; print a table.
+    """Measure the CP module and its search against the alternatives, and print a table.
 
     Args:
         device: "cpu" or "cuda"; faiss is measured on the CPU only.
@@ -148,10 +152,10 @@ def bench_cp(
         for case in cases:
             ours = None
             for candidate in candidates:
-                # A fresh process: what one candidate leaves in the allocator is not the next one's memory.
-                spawn = multiprocessing.get_context("spawn")
-                with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-                    m = pool.submit(_measure, part, candidate, case, device, repeats, threads).result()
+                step = (part, candidate, case, device, threads)
+                m = Measurement(
+                    case.name, part, candidate, _in_child(_seconds, step, repeats), _in_child(_memory, step)
+                )
                 measurements.append(m)
                 ours = ours or m
                 title = f"{part} {case.name} {'x'.join(map(str, case.shape))} k {case.k}" if m is ours else ""
@@ -160,40 +164,59 @@ def bench_cp(
     return measurements
 
 
-def _measure(part: str, candidate: str, case: Case, device: str, repeats: int, threads: int) -> Measurement:
-    torch.set_num_threads(threads)
-    x = case.features().to(device)
-    step = _module_step(candidate, case, device) if part == "module" else _search_step(candidate, case)
-    step(x[:1, :, :2, :4, :4].contiguous())  # libraries allocate their own workspace once
-    before = _peak_memory(device, reset=True)
-    step(x)
-    memory = _peak_memory(device) - before
+Step = tuple[str, str, Case, str, int]  # part, candidate, case, device, threads
+
+
+def _in_child(function: Callable[..., R], *arguments: object) -> R:
+    """Call in a fresh process: what one candidate leaves in the allocator or the caches is not the next one's."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def _seconds(step: Step, repeats: int) -> float:
+    run, x = _prepare(step)
+    device = step[3]
+    run(x)
     seconds = []
     for _ in range(repeats):
         start = _now(device)
-        step(x)
+        run(x)
         seconds.append(_now(device) - start)
-    return Measurement(case.name, part, candidate, statistics.median(seconds), memory)
+    return statistics.median(seconds)
 
 
-def _module_step(candidate: str, case: Case, device: str) -> Callable[[Tensor], None]:
-    """Forward and backward in training, to the features and all parameters."""
-    module = MODULES[candidate](case.shape[1], case.k, case.hidden).to(device)
-    nn.init.ones_(module.projection_norm.weight)  # with a zero gamma no gradient passes
-
-    def step(x: Tensor) -> None:
-        module.zero_grad()
-        features = x.detach().requires_grad_()
-        module(features).backward(x)
-
-    return step
+def _memory(step: Step) -> float:
+    device = step[3]
+    if device == "cpu" and Path("/proc/self/status").exists():
+        M_MMAP_THRESHOLD = -3
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**16)  # glibc gives tensors back when they are freed
+    run, x = _prepare(step)
+    before = _peak_memory(device, reset=True)
+    run(x)
+    return max(_peak_memory(device) - before, 4096.0)  # pages are the finest that is counted
 
 
-def _search_step(candidate: str, case: Case) -> Callable[[Tensor], None]:
-    def step(x: Tensor) -> None:
-        SEARCHES[candidate](x, case.k)
+def _prepare(step: Step) -> tuple[Callable[[Tensor], None], Tensor]:
+    """What to measure, with its input: forward and backward to the features and all parameters, or a search."""
+    part, candidate, case, device, threads = step
+    torch.set_num_threads(threads)
+    x = case.features().to(device)
+    if part == "module":
+        module = MODULES[candidate](case.shape[1], case.k, case.hidden).to(device)
+        nn.init.ones_(module.projection_norm.get_parameter("weight"))  # with a zero gamma no gradient passes
 
-    return step
+        def run(x: Tensor) -> None:
+            module.zero_grad()
+            features = x.detach().requires_grad_()
+            module(features).backward(x)
+
+    else:
+
+        def run(x: Tensor) -> None:
+            SEARCHES[candidate](x, case.k)
+
+    run(x[:1, :, :2, :4, :4].contiguous())  # libraries allocate their own workspace once
+    return run, x
 
 
 def _peak_memory(device: str, reset: bool = False) -> float:
