@@ -74,10 +74,10 @@ def read(path: Path) -> Record:
     return record
 
 
-def find(table: str, row: str, profile: str, seed: int, run_id: str, roots: tuple[Path, ...]) -> Path | None:
-    """The JSON file of a finished run in the first of `roots` that has it."""
-    paths = (record_path(root, table, row, profile, seed, run_id) for root in roots)
-    return next((path for path in paths if path.exists()), None)
+def find(run_id: str, roots: tuple[Path, ...]) -> Path | None:
+    """The JSON file of a finished run in the first of `roots` that has it, under whatever table and row."""
+    paths = (path for root in roots for path in sorted(root.glob(f"*/*--{run_id}.json")))
+    return next(paths, None)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

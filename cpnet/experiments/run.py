@@ -88,7 +88,7 @@ class Run:
 
     def stored(self, roots: tuple[Path, ...]) -> Path | None:
         """The run's record in the first of `roots` that has it."""
-        return results.find(self.table, self.row, self.profile, self.seed, self.run_id, roots)
+        return results.find(self.run_id, roots)
 
 
 def execute(run: Run, device: str = "cpu", progress: bool = True, position: int = 0) -> tuple[Record, nn.Module]:
@@ -156,14 +156,19 @@ def reproduce(
             _execute_and_store(run, device, out, progress)
     else:
         _execute_side_by_side(missing, device, out, jobs, progress)
-    paths = [run.stored(roots) for run in runs]
-    return to_frame([results.read(path) for path in paths if path is not None])
+    return _frame(runs, roots)
 
 
 def load(runs: Sequence[Run]) -> pd.DataFrame:
     """Results of those `runs` that are stored, locally or in the repository; nothing is trained."""
-    roots = (results.local_root(), results.COMMITTED)
-    return to_frame([results.read(path) for path in (run.stored(roots) for run in runs) if path is not None])
+    return _frame(runs, (results.local_root(), results.COMMITTED))
+
+
+def _frame(runs: Sequence[Run], roots: tuple[Path, ...]) -> pd.DataFrame:
+    """Records of the runs that are stored, under the runs' own labels: one run may serve several rows."""
+    found = [(run, path) for run in runs if (path := run.stored(roots)) is not None]
+    labels = [{"table": run.table, "row": run.row, "profile": run.profile} for run, _ in found]
+    return to_frame([results.read(path) | label for (_, path), label in zip(found, labels, strict=True)])
 
 
 def trained_model(run: Run) -> nn.Module:

@@ -46,7 +46,7 @@ def test_every_run_is_stored_with_weights_and_provenance(run):
 
 
 def test_results_holds_nothing_that_no_run_owns():
-    owned = {run.stored((results.COMMITTED,)) for run in [*EVERY_RUN, *table1.live_runs()]}
+    owned = {run.stored((results.COMMITTED,)) for run in EVERY_RUN}
     assert set(results.COMMITTED.rglob("*.json")) == owned
 
 
@@ -116,6 +116,13 @@ def test_profiles_of_the_real_study_are_one():
     assert not set(ids["cpu"]) & {run.run_id for run in table1.runs("smoke")}
     with pytest.raises(ValueError, match="smoke, cpu, gpu, paper"):
         table1.runs("laptop")
+
+
+@pytest.mark.parametrize("k", table1.K_VALUES)
+def test_every_k_of_the_study_is_loaded_for_seed_0(k):
+    stored = load([run for run in table1.runs(k=k, seeds=(0,)) if run.row == "cpnet"])
+    assert stored["row"].tolist() == ["cpnet"]
+    assert stored["config"][0]["model_args"]["k"] == k
 
 
 def test_all_nets_share_one_schedule():
