@@ -95,7 +95,7 @@ def _draw(seed: int, room: int, margin: int, num_frames: int) -> tuple[np.ndarra
                 break
         else:
             raise ValueError(
-                f"no clip is left that is not in the training split: size={room + SQUARE + 2 * margin} is too small"
+                f"every clip that fits is in the training split: give more room than {room} pixels (size, margin)"
             )
         seen.add(path.tobytes())
         paths[i] = path

@@ -79,9 +79,9 @@ def _check(x: Tensor, k: int, ties: str) -> None:
         )
     if ties not in ("random", "index"):
         raise ValueError(f'ties={ties!r}: choose "random" or "index"')
-    if torch.isnan(x).any():
+    if not torch.isfinite(x).all():
         raise ValueError(
-            "NaN in the features: nearest neighbours are undefined (look for a diverged loss or bad input)"
+            "NaN or infinity in the features: nearest neighbours are undefined (look for a diverged loss or bad input)"
         )
 
 

@@ -115,6 +115,22 @@ def test_block_size_changes_nothing(monkeypatch, elements, distinct):
     np.testing.assert_array_equal(distances_of(x, blocks), distances_of(x, whole))
 
 
+@pytest.mark.parametrize("ties", ["random", "index"])
+def test_equal_and_distinct_queries_mixed(ties):
+    """Few distinct features in every frame; which of the equals is chosen is open, so distances are compared."""
+    palette = random_features(7, 3)
+    x = palette[torch.randint(7, (2, 3, 5, 6), generator=seeded(0))].permute(0, 4, 1, 2, 3).contiguous()
+    _, expected = brute_force(x, 9)
+    np.testing.assert_allclose(distances_of(x, correspondence_proposals(x, 9, ties=ties)), expected, atol=1e-12)
+
+
+def test_colliding_hashes_of_queries_do_no_harm(monkeypatch):
+    x = random_features(1, 4, 3, 4, 5)
+    expected, _ = brute_force(x, 5)
+    monkeypatch.setattr(torch, "linspace", lambda start, end, steps, **kwargs: torch.zeros(steps, **kwargs))
+    np.testing.assert_array_equal(correspondence_proposals(x, 5).numpy(), expected)
+
+
 def test_no_gradient_and_no_change_of_the_features():
     x = random_features(1, 4, 2, 3, 3).requires_grad_()
     before = x.detach().clone()
@@ -251,8 +267,9 @@ def test_bad_arguments(x, k, ties, message):
         correspondence_proposals(x, k, ties=ties)
 
 
-def test_one_nan_is_enough():
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_one_value_that_is_not_finite_is_enough(value):
     x = torch.zeros(2, 2, 2, 3, 3)
-    x[1, 0, 1, 2, 2] = torch.nan
+    x[1, 0, 1, 2, 2] = value
     with pytest.raises(ValueError, match="NaN"):
         correspondence_proposals(x, 1)
