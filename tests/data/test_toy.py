@@ -116,8 +116,8 @@ def test_other_canvases_and_lengths(size, num_frames, margin):
         ({"margin": 5}, "margin=5.* 20 pixels .* at least 21"),
         ({"num_frames": 1}, "num_frames=1"),
         ({"size": 26}, "size=26"),
-        ({"size": 29}, "no clip is left"),
-        ({"margin": 4}, "no clip is left"),
+        ({"size": 29}, "every clip that fits"),
+        ({"margin": 4}, "every clip that fits"),
     ],
     ids=str,
 )
