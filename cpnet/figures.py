@@ -25,7 +25,8 @@ def clips(frames: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     for row, clip, title in zip(axes, frames, titles, strict=True):
         for t, (axis, frame) in enumerate(zip(row, clip, strict=True)):
             axis.imshow(frame)
-            axis.set(xticks=[], yticks=[], xlabel=f"t = {t}" if row is axes[-1] else "")
+            axis.set(xticks=[], yticks=[])
+            axis.set_title(f"t = {t}" if frames[0] is clip else "", fontsize=10)
         row[0].set_ylabel(f"“{title}”")
     return figure
 

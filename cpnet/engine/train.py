@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from cpnet.engine.evaluate import evaluate
+from cpnet.engine.progress import progress_bar
 
 Curves = dict[str, list[float]]
 
@@ -46,8 +46,7 @@ def train(
     optimizer = torch.optim.Adam(model.parameters(), lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * len(loader))
     curves: Curves = {"train_loss": [], "train_top1": [], "val_top1": []}
-    total = epochs * len(loader)
-    bar = tqdm(total=total, desc=description, unit="batch", position=position, disable=not progress, dynamic_ncols=True)
+    bar = progress_bar(progress, total=epochs * len(loader), desc=description, unit="batch", position=position)
     for epoch in range(epochs):
         model.train()
         loss_sum = correct = seen = 0.0

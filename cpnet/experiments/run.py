@@ -16,11 +16,11 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from cpnet import results
 from cpnet.data.toy import ToyMotion
 from cpnet.engine import evaluate, train
+from cpnet.engine.progress import progress_bar
 from cpnet.models import create_model
 from cpnet.nn import CPModule
 from cpnet.results import Record
@@ -212,7 +212,7 @@ def _execute_side_by_side(runs: Sequence[Run], device: str, out: Path, jobs: int
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with (
         ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads, numbers)) as pool,
-        tqdm(total=len(runs), desc="runs", unit="run", disable=not progress, dynamic_ncols=True) as bar,
+        progress_bar(progress, total=len(runs), desc="runs", unit="run") as bar,
     ):
         futures = [pool.submit(_execute_and_store, run, device, out, progress) for run in runs]
         try:
