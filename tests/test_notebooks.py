@@ -15,12 +15,7 @@ NOTEBOOKS = sorted((results.REPOSITORY / "notebooks").glob("*.ipynb"))
 TOY = results.REPOSITORY / "notebooks" / "01_toy_failure.ipynb"
 # Progress bars, a live training and provenance are all that may differ from run to run.
 IGNORED = {
-    "01_toy_failure.ipynb": [
-        "results = reproduce(",
-        "controls = reproduce(",
-        "live = {",
-        "pd.concat([results, controls])[[",
-    ]
+    "01_toy_failure.ipynb": ["results = reproduce(", "live = {", "pd.concat([results, controls])["],
 }
 
 

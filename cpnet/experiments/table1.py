@@ -22,7 +22,7 @@ SEEDS = {"nl": (0, 1), "artnet": (0, 1, 2, 3, 4), "trn": (0, 1, 2, 3, 4), "cpnet
 K_VALUES = (1, 2, 4, 8, 16)
 DEFAULT_K = 4  # Section 4 does not say which
 
-# Ten epochs are at least twice what CPNet needs (tests check it on the stored curves).
+# More than twice what the median CPNet needs (a test checks it on the stored curves).
 SCHEDULE = Schedule(epochs=10, batch_size=20, lr=2e-2)
 # A miniature of the study for quick checks: one step of the square on a 24x24 canvas.
 SMOKE_DATA = {"size": 24, "num_frames": 2}
