@@ -8,6 +8,7 @@ import pytest
 _no_results = tempfile.TemporaryDirectory(prefix="cpnet-no-results-")
 os.environ["CPNET_LOCAL_RESULTS"] = _no_results.name
 os.environ["TQDM_DISABLE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small nets: more threads spin, on a busy machine for minutes
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
