@@ -21,7 +21,7 @@ TABLES = {
 def scorecard() -> pd.DataFrame:
     """The scorecard, computed from stored results; tables without an experiment are "not run"."""
     judged = {"Table 1": judge_all(table1.claims(), load([*table1.runs(), *table1.control_runs()]))}
-    data = {"Table 1": "the paper's own (toy)"}
+    data = {"Table 1": "toy set, made anew"}
     rows = []
     for table, subject in TABLES.items():
         outcomes = judged[table]["outcome"].tolist() if table in judged else []
