@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 import torch
@@ -19,11 +20,6 @@ def record(**changes):
         "metrics": {"val_top1": 50.0},
     }
     return base | changes
-
-
-def write_many(root):
-    for _ in range(50):
-        results.write(record(), root)
 
 
 def test_a_record_comes_back_from_where_the_layout_says(tmp_path):
@@ -66,13 +62,8 @@ def test_numbers_that_json_lacks_are_refused(tmp_path):
 
 
 def test_two_writers_leave_one_whole_file_and_no_litter(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=write_many, args=(tmp_path,)) for _ in range(2)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-        assert writer.exitcode == 0
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(results.write, [record()] * 100, [tmp_path] * 100))
     assert [path.name for path in (tmp_path / "table9").iterdir()] == ["net--cpu--seed3--abc.json"]
     results.read(tmp_path / "table9" / "net--cpu--seed3--abc.json")
 

@@ -24,8 +24,8 @@ DEFAULT_K = 4  # Section 4 does not say which
 
 # More than twice what the median CPNet needs (a test checks it on the stored curves).
 SCHEDULE = Schedule(epochs=10, batch_size=20, lr=2e-2)
-# A miniature of the study for quick checks: one step of the square on a 24x24 canvas.
-SMOKE_DATA = {"size": 24, "num_frames": 2}
+# A miniature of the study for quick checks: one step of the square on a 22x22 canvas.
+SMOKE_DATA = {"size": 22, "num_frames": 2}
 SMOKE_SCHEDULE = replace(SCHEDULE, epochs=5)
 SHORT_SCHEDULE = replace(SCHEDULE, epochs=1)
 
