@@ -1,6 +1,7 @@
 """The command line: python -m cpnet --help."""
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -111,17 +112,24 @@ def toy_videos(
     print(f"{len(files)} videos in {out}")
 
 
-def main() -> None:
+COMMANDS: dict[str, Callable[..., None]] = {
+    "reproduce": reproduce,
+    "compare": compare,
+    "figure": figure,
+    "bench cp": bench_cp,
+    "toy-videos": toy_videos,
+}
+
+
+def main(args: Sequence[str] | None = None) -> None:
     """Parse the command line and run a subcommand; errors of the user end with one line, not a traceback."""
+    args = list(sys.argv[1:] if args is None else args)
+    if " ".join(args[:2]) in COMMANDS:  # a subcommand of two words is one argument to tyro
+        args[:2] = [" ".join(args[:2])]
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {
-                "reproduce": reproduce,
-                "compare": compare,
-                "figure": figure,
-                "bench cp": bench_cp,
-                "toy-videos": toy_videos,
-            },
+            COMMANDS,
+            args=args,
             prog="python -m cpnet",
             description="CPNet: learning video representations from correspondence proposals, replicated.",
         )

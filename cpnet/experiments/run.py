@@ -21,7 +21,7 @@ from cpnet import results
 from cpnet.data.toy import ToyMotion
 from cpnet.engine import evaluate, train
 from cpnet.engine.progress import progress_bar
-from cpnet.models import create_model
+from cpnet.models import create_model, resolve_arguments
 from cpnet.nn import CPModule
 from cpnet.results import Record
 
@@ -64,7 +64,7 @@ class Run:
     data: str = "toy"
     data_args: Mapping[str, Any] = field(default_factory=dict)
     protocol: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    revision: int = 1
+    revision: int = 2
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -86,9 +86,28 @@ class Run:
         torch.manual_seed(self.seed)
         return create_model(self.model, seed=self.seed, **self.model_args)
 
+    @cached_property
+    def model_defaults(self) -> dict[str, Any]:
+        """Arguments of the model that the run leaves at their defaults."""
+        every = resolve_arguments(self.model, **self.model_args)
+        return json.loads(json.dumps({name: every[name] for name in every if name not in {*self.model_args, "seed"}}))
+
     def stored(self, roots: tuple[Path, ...]) -> Path | None:
-        """The run's record in the first of `roots` that has it."""
-        return results.find(self.run_id, roots)
+        """The run's record in the first of `roots` that has it.
+
+        Raises:
+            ValueError: a default of the model has changed since.
+        """
+        path = results.find(self.run_id, roots)
+        if path is not None:
+            before = results.read(path).get("model_defaults", {})
+            for name, value in self.model_defaults.items():
+                if before.get(name, value) != value:
+                    raise ValueError(
+                        f"{path} was computed with {name}={before[name]!r}, "
+                        f"now the default of {self.model} is {value!r}: raise `revision` in cpnet/experiments/run.py, or give the run the old value"
+                    )
+        return path
 
 
 def execute(run: Run, device: str = "cpu", progress: bool = True, position: int = 0) -> tuple[Record, nn.Module]:
@@ -122,6 +141,7 @@ def execute(run: Run, device: str = "cpu", progress: bool = True, position: int 
         "seed": run.seed,
         "run_id": run.run_id,
         "config": run.config,
+        "model_defaults": run.model_defaults,
         "metrics": metrics,
         "n_expected": on_val.n_expected,
         "n_scored": on_val.n_scored,

@@ -28,13 +28,19 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
     Raises:
         ValueError: unknown model, or an argument it does not take; the message lists what there is.
     """
+    arguments = resolve_arguments(name, **arguments)
+    return _models[name](**arguments)
+
+
+def resolve_arguments(name: str, **arguments: Any) -> dict[str, Any]:
+    """All arguments of a model, those not given at their defaults. Raises as `create_model`."""
     if name not in _models:
         raise ValueError(f"unknown model {name!r}: choose one of {', '.join(list_models())}")
     takes = inspect.signature(_models[name]).parameters
     unknown = sorted(set(arguments) - set(takes))
     if unknown:
         raise ValueError(f"{name} takes no argument {', '.join(unknown)}: it takes {', '.join(takes)}")
-    return _models[name](**arguments)
+    return {argument: arguments.get(argument, parameter.default) for argument, parameter in takes.items()}
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -1,11 +1,12 @@
 """The CP module: correspondence proposals, then the Correspondence Embedding layer (Section 3.2, Figures 2 and 3)."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cpnet.nn.pairs import BatchNorm, linear_norm_max, pair_moments
 from cpnet.nn.proposals import Ties, correspondence_proposals
 
 Pool = Literal["before_projection", "after_projection"]
@@ -79,13 +80,13 @@ class CPModule(nn.Module):
         self.bottleneck: nn.Module = nn.Identity()
         D = channels if bottleneck is None else bottleneck
         if bottleneck is not None:
-            self.bottleneck = nn.Sequential(nn.Conv3d(channels, D, 1, bias=False), _batch_norm(D))
+            self.bottleneck = nn.Sequential(nn.Conv3d(channels, D, 1, bias=False), BatchNorm(D, eps=BN_EPS))
         widths = (2 * D + 3 * displacement, *hidden)  # input order: displacement (t, h, w), f_i, f_j
         # Biases are left out: a batch norm follows every layer.
         self.layers = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in zip(widths, hidden, strict=False))
-        self.norms = nn.ModuleList(_batch_norm(width) for width in hidden)
+        self.norms = nn.ModuleList(BatchNorm(width, eps=BN_EPS) for width in hidden)
         self.projection = nn.Linear(hidden[-1], channels, bias=False)
-        self.projection_norm = _batch_norm(channels)
+        self.projection_norm = BatchNorm(channels, eps=BN_EPS)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -107,6 +108,8 @@ class CPModule(nn.Module):
         if x.ndim != 5 or x.shape[1] != self.channels:
             raise ValueError(f"features must be (B, {self.channels}, T, H, W), got shape {tuple(x.shape)}")
         f = self.bottleneck(x)[..., :: self.shrink, :: self.shrink]  # (B, D, T, h, w)
+        if f.requires_grad:  # CPU batch norm of a single clip (torch 2.13) misreads the strides of this gradient
+            f.register_hook(Tensor.contiguous)
         size = (f.shape[2], f.shape[3], f.shape[4])
         indices = self._propose(f.detach())  # (B, N, k)
         g, winner = self._embed(f, indices)  # (B, C, N), (B, N, channels)
@@ -138,44 +141,47 @@ class CPModule(nn.Module):
     def _embed(self, f: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Correspondence Embedding of features (B, D, T, h, w): g (B, C, N), and each channel's winner (B, N, c)."""
         B, D, T, h, w = f.shape
-        k = indices.shape[2]
         points = f.flatten(2).transpose(1, 2)  # (B, N, D)
-        N = points.shape[1]
+        N, k = indices.shape[1:]
         W_p, W_f, W_n = self.layers[0].get_parameter("weight").split((3 * self.displacement, D, D), dim=1)
-        u, v = F.linear(points, W_f), F.linear(points, W_n)  # (B, N, h1)
+        u, v = _linear(points, torch.cat([W_f, W_n])).chunk(2, dim=2)  # (B, N, h1)
         if self.displacement:
             p = F.linear(_positions(T, h, w, like=points), W_p)  # (N, h1)
             u, v = u - p, v + p
-        rows = (indices + N * torch.arange(B, device=f.device)[:, None, None]).flatten()  # (B * N * k,)
-        pairs = v.flatten(0, 1).index_select(0, rows).view(B, N, k, -1).add_(u[:, :, None])  # (B, N, k, h1)
-        for i, norm in enumerate(self.norms):
-            if i > 0:
-                pairs = self.layers[i](F.relu(pairs, inplace=True))  # (B, N, k, h_i)
-            pairs = _over_pairs(norm, pairs)
-        if self.pool == "before_projection":
-            best, winner = pairs.max(dim=2)  # (B, N, h)
-            best = F.relu(best)  # after the maximum: the same values, 1/k of the work
-            g = self.projection_norm(self.projection(best).transpose(1, 2))  # (B, C, N)
-            return g, winner.masked_fill(best.detach() == 0, -1)
-        pairs = _over_pairs(self.projection_norm, self.projection(F.relu(pairs, inplace=True)))  # (B, N, k, C)
-        best, winner = pairs.max(dim=2)  # (B, N, C)
-        return best.transpose(1, 2), winner
+        u, v = u.flatten(0, 1), v.flatten(0, 1)  # (B * N, h1)
+        pairs = (indices + N * torch.arange(B, device=f.device)[:, None, None]).flatten(0, 1)  # (B * N, k)
+        norms = cast(list[BatchNorm], [*self.norms])
+        moments = pair_moments(u, v, pairs) if norms[0].training else None
+        scale, shift = norms[0].scale_and_shift(moments, pairs.numel())
+        u, v = (u * scale + shift).to(u), (v * scale).to(v)  # batch norm of u_i + v_j, position by position
+
+        stages = [*zip(cast(list[nn.Linear], [*self.layers]), norms, strict=True)][1:]
+        if self.pool == "after_projection":
+            stages.append((self.projection, self.projection_norm))
+        if not stages:
+            best, winner = v[pairs].max(dim=1)  # (B * N, h)
+            best = best + u
+        else:
+            *middle, (linear, norm) = stages
+            if middle:
+                x = F.relu(u[:, None] + v[pairs])  # (B * N, k, h1)
+                for layer, normalise in middle:
+                    x = F.relu(normalise(layer(x).flatten(0, 1)))  # (B * N * k, h_i)
+                    x = x.unflatten(0, (-1, k))  # (B * N, k, h_i)
+                v, pairs = x.flatten(0, 1), torch.arange(len(pairs) * k, device=f.device).view(-1, k)
+                u = v.new_zeros(B * N, v.shape[1])
+            best, winner = linear_norm_max(u, v, pairs, linear.weight, norm)
+        best, winner = best.unflatten(0, (B, N)), winner.unflatten(0, (B, N))  # (B, N, c)
+        if self.pool == "after_projection":
+            return best.transpose(1, 2), winner
+        best = F.relu(best)  # after the maximum: the same values, 1/k of the work
+        g = self.projection_norm(self.projection.weight @ best.transpose(1, 2))  # (B, C, N)
+        return g, winner.masked_fill(best.detach() == 0, -1)
 
 
-class _BatchNorm(nn.BatchNorm1d):
-    """Batch norm of any rank, channels second."""
-
-    def _check_input_dim(self, input: Tensor) -> None:
-        pass
-
-
-def _batch_norm(channels: int) -> nn.Module:
-    return _BatchNorm(channels, eps=BN_EPS)
-
-
-def _over_pairs(norm: nn.Module, pairs: Tensor) -> Tensor:
-    """Normalise (B, N, k, h) over all pairs."""
-    return norm(pairs.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+def _linear(x: Tensor, weight: Tensor) -> Tensor:
+    """x W^T for `x` (B, N, D), which F.linear would copy where it is a transposed view."""
+    return x @ weight.T.expand(len(x), -1, -1)  # (B, N, h)
 
 
 def _positions(T: int, H: int, W: int, *, like: Tensor) -> Tensor:

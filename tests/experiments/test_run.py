@@ -65,7 +65,7 @@ def test_run_id_covers_all_that_determines_the_number_and_nothing_else(trn):
         {"data_args": {**MINIATURE, "margin": 2}},
         {"schedule": Schedule(2, 20, 1e-2)},
         {"protocol": {"k1": {"k": 1}}},
-        {"revision": 2},
+        {"revision": 0},
     ]
     ids = {dataclasses.replace(trn, **change).run_id for change in changes}
     assert len(ids | {trn.run_id}) == len(changes) + 1
@@ -90,6 +90,17 @@ def test_the_record_is_what_the_model_scores(few_clips, trn, roots):
     assert record["params"]["trainable"] == sum(p.numel() for p in model.parameters())
     assert len(record["curves"]["val_top1"]) == 1
     assert record["config"] == json.loads(json.dumps(trn.config))
+
+
+def test_a_changed_default_is_refused(few_clips, trn, roots, monkeypatch):
+    reproduce([trn], progress=False)
+    path = trn.stored(roots)
+    record = results.read(path)
+    assert record["model_defaults"]["padding"] == "zeros"
+    record["model_defaults"]["padding"] = "replicate"
+    path.write_text(json.dumps(record))
+    with pytest.raises(ValueError, match=r"padding='replicate', now the default of trn_toy is 'zeros'"):
+        dataclasses.replace(trn).stored(roots)
 
 
 def test_one_seed_controls_everything(few_clips, cpnet):

@@ -1,5 +1,3 @@
-import statistics
-
 import pandas as pd
 import pytest
 
@@ -52,11 +50,10 @@ def test_results_holds_nothing_that_no_run_owns():
     assert set(results.COMMITTED.rglob("*.json")) == owned
 
 
-def test_the_median_cpnet_needs_at_most_half_of_the_epochs(stored):
+def test_cpnet_needs_at_most_half_of_the_epochs(stored):
     curves = stored.loc[stored["row"] == "cpnet", "curve_val_top1"]
     first = [next(i for i, value in enumerate(curve, 1) if value >= table1.PAPER_CPNET_VAL) for curve in curves]
-    assert 2 * statistics.median(first) <= table1.SCHEDULE.epochs
-    assert max(first) < table1.SCHEDULE.epochs
+    assert 2 * max(first) <= table1.SCHEDULE.epochs
 
 
 def test_the_paper_s_claims_hold_in_the_stored_results(stored):
