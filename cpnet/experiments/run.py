@@ -105,7 +105,8 @@ class Run:
                 if before.get(name, value) != value:
                     raise ValueError(
                         f"{path} was computed with {name}={before[name]!r}, "
-                        f"now the default of {self.model} is {value!r}: raise `revision` in cpnet/experiments/run.py, or give the run the old value"
+                        f"now the default of {self.model} is {value!r}: "
+                        "raise `revision` in cpnet/experiments/run.py, or give the run the old value"
                     )
         return path
 
