@@ -14,12 +14,19 @@ _models: dict[str, Callable[..., nn.Module]] = {}
 
 def register_model(function: F) -> F:
     """Make `function` available under its own name."""
-    if function.__name__ in _models:
-        raise ValueError(
-            f"a model named {function.__name__} exists already, in {_models[function.__name__].__module__}"
-        )
-    _models[function.__name__] = function
+    add_model(function.__name__, function)
     return function
+
+
+def add_model(name: str, function: Callable[..., nn.Module]) -> None:
+    """Make `function` available as `name`.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if name in _models:
+        raise ValueError(f"a model named {name} exists already: {_models[name]}")
+    _models[name] = function
 
 
 def create_model(name: str, **arguments: Any) -> nn.Module:

@@ -1,0 +1,262 @@
+"""The six families of networks, each on ResNet-18, -34 and -101: `create_model("cpnet_resnet18", positions="4")`.
+
+Arguments that all of them take:
+
+    num_classes: 400 for Kinetics, 174 for Something-Something, 27 for Jester.
+    variant: "released", as the authors' code has it, or "paper", as printed; book/ambiguities.md lists the differences.
+        It sets what is left at None.
+    width: channels of conv1 and res2, 64 in the paper; others scale with it.
+    stem: strides up to res2, see `cpnet.models.resnet.STEMS`.
+    dropout: before the last linear layer.
+    pretrained: "imagenet", or a file of weights with torchvision's names; see `cpnet.models.pretrained`.
+    seed: of random ties and random frame tuples. Initial weights follow torch's global generator.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from cpnet.models.pretrained import load_pretrained
+from cpnet.models.registry import add_model
+from cpnet.models.resnet import BLOCKS, CPNet, Layers, Place, ResNet, Stem
+from cpnet.nn import CPModule, MultiScaleRelation, NonLocalBlock
+from cpnet.nn.correspondence import Pool
+from cpnet.nn.proposals import Ties
+
+VariantName = Literal["released", "paper"]
+
+
+class Variant(NamedTuple):
+    """What the released code and the printed paper disagree on; dictionaries are by depth, fractions are of C."""
+
+    stem: dict[int, Stem]
+    pool: Pool
+    shrink: int  # of CP modules at res3
+    k: dict[int, int]
+    hidden: dict[int, tuple[float, ...]]
+    bottleneck: dict[int, float | None]
+
+
+VARIANTS = {
+    "released": Variant(
+        stem={18: "112", 34: "112", 101: "224"},
+        pool="before_projection",
+        shrink=2,
+        k={18: 8, 34: 8, 101: 4},
+        hidden={18: (1 / 4, 1 / 2), 34: (1 / 4, 1 / 2), 101: (1 / 8,)},
+        bottleneck={18: None, 34: None, 101: 1 / 8},
+    ),
+    "paper": Variant(
+        stem={18: "112_no_pool", 34: "112_no_pool", 101: "224"},
+        pool="after_projection",
+        shrink=1,
+        k={18: 8, 34: 12, 101: 4},
+        hidden={18: (1 / 4, 1 / 2), 34: (1 / 4, 1 / 2), 101: (1 / 16, 1 / 8)},
+        bottleneck={18: None, 34: None, 101: None},
+    ),
+}
+
+RES3, RES4, RES5 = ((3, 0), (3, 1)), ((4, 0), (4, 1)), ((5, 0), (5, 1))  # of ResNet-18
+# Rows of Tables 3(a) and 3(c), and the five modules of Tables 5, 7 and 8. A block named twice gets two in sequence.
+POSITIONS: dict[int, dict[str, tuple[Place, ...]]] = {
+    18: {
+        "1": ((4, 1),),
+        "2": RES4,
+        "4": RES3 + RES4,
+        "6": RES3 + RES4 + RES5,
+        "res3": RES3,
+        "res4": RES4,
+        "res5": RES5,
+        "5": (*RES3, *RES4, (4, 1)),
+        "5_res5": (*RES3, *RES4, (5, 1)),
+    },
+    34: {"5": ((3, 2), (3, 3), (4, 3), (4, 4), (4, 5))},
+    101: {"5": ((3, 2), (3, 3), (4, 20), (4, 21), (4, 22))},
+}
+DEFAULT_POSITIONS = {18: "6", 34: "5", 101: "5"}
+# Every block of res3 to res5 (Table 6); on deeper nets the five blocks of facebookresearch/video-nonlocal-net.
+NL_POSITIONS: dict[int, tuple[Place, ...]] = {
+    18: RES3 + RES4 + RES5,
+    34: ((3, 1), (3, 3), (4, 1), (4, 3), (4, 5)),
+    101: ((3, 1), (3, 3), (4, 6), (4, 13), (4, 20)),
+}
+
+
+def c2d(
+    depth: int,
+    *,
+    num_classes: int = 400,
+    variant: VariantName = "released",
+    width: int = 64,
+    stem: Stem | None = None,
+    dropout: float = 0.5,
+    pretrained: str | Path | None = None,
+    seed: int = 0,
+) -> ResNet:
+    """C2D: convolutions of frames; clips are averaged after the last."""
+    stem = stem or _variant(variant).stem[depth]
+    net = ResNet(depth, Layers(temporal=False), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
+    return load_pretrained(net, pretrained)
+
+
+def c3d(
+    depth: int,
+    *,
+    num_classes: int = 400,
+    variant: VariantName = "released",
+    width: int = 64,
+    stem: Stem | None = None,
+    dropout: float = 0.5,
+    shortcut_kernel: Literal[1, 3] = 1,
+    pretrained: str | Path | None = None,
+    seed: int = 0,
+) -> ResNet:
+    """C3D: every convolution of size 3 (and conv1) is 3 in time, with stride 1.
+
+    Args:
+        shortcut_kernel: of the convolutions in shortcuts; 3 in the release of ARTNet.
+    """
+    layers = Layers(temporal=True, shortcut_kernel=shortcut_kernel)
+    stem = stem or _variant(variant).stem[depth]
+    net = ResNet(depth, layers, num_classes=num_classes, width=width, stem=stem, dropout=dropout)
+    return load_pretrained(net, pretrained)
+
+
+def artnet(
+    depth: int,
+    *,
+    num_classes: int = 400,
+    variant: VariantName = "released",
+    width: int = 64,
+    stem: Stem | None = None,
+    dropout: float = 0.5,
+    shortcut_kernel: Literal[1, 3] = 1,
+    pretrained: str | Path | None = None,
+    seed: int = 0,
+) -> ResNet:
+    """ARTNet: C3D with SMART blocks for conv1 and for the second convolution of each block of res2 to res4."""
+    layers = Layers(temporal=True, smart=True, shortcut_kernel=shortcut_kernel)
+    stem = stem or _variant(variant).stem[depth]
+    net = ResNet(depth, layers, num_classes=num_classes, width=width, stem=stem, dropout=dropout)
+    return load_pretrained(net, pretrained)
+
+
+def trn(
+    depth: int,
+    *,
+    num_classes: int = 400,
+    variant: VariantName = "released",
+    width: int = 64,
+    stem: Stem | None = None,
+    dropout: float = 0.8,
+    num_frames: int = 8,
+    pretrained: str | Path | None = None,
+    seed: int = 0,
+) -> ResNet:
+    """Multi-scale TRN: convolutions of frames, then temporal relations of `num_frames` frame features."""
+    bottleneck = 4 if depth > 34 else 1
+    head = MultiScaleRelation(8 * width * bottleneck, num_frames, num_classes, dropout=dropout, seed=seed)
+    stem = stem or _variant(variant).stem[depth]
+    layers = Layers(temporal=False)
+    net = ResNet(depth, layers, num_classes=num_classes, width=width, stem=stem, dropout=dropout, relation=head)
+    return load_pretrained(net, pretrained)
+
+
+def nl(
+    depth: int,
+    *,
+    num_classes: int = 400,
+    variant: VariantName = "released",
+    width: int = 64,
+    stem: Stem | None = None,
+    dropout: float = 0.5,
+    positions: Sequence[Place] | None = None,
+    subsample: bool = True,
+    pretrained: str | Path | None = None,
+    seed: int = 0,
+) -> ResNet:
+    """NL C2D: C2D with non-local blocks after residual blocks.
+
+    Args:
+        positions: (stage, block) of each, such as (3, 0) for the first block of res3; `NL_POSITIONS` if None.
+        subsample: halve the resolution of keys and values.
+    """
+    stem = stem or _variant(variant).stem[depth]
+    net = ResNet(depth, Layers(temporal=False), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
+    for place in NL_POSITIONS[depth] if positions is None else positions:
+        block = net.block((place[0], place[1]))
+        block.nl.append(NonLocalBlock(block.out_channels, subsample=subsample))
+    return load_pretrained(net, pretrained)
+
+
+def cpnet(
+    depth: int,
+    *,
+    num_classes: int = 400,
+    variant: VariantName = "released",
+    width: int = 64,
+    stem: Stem | None = None,
+    dropout: float = 0.5,
+    positions: str | Sequence[Place] | None = None,
+    k: int | None = None,
+    hidden: Sequence[float] | None = None,
+    pool: Pool | None = None,
+    shrink: int | None = None,
+    displacement: bool = True,
+    ties: Ties = "random",
+    pretrained: str | Path | None = None,
+    seed: int = 0,
+) -> CPNet:
+    """CPNet: C2D with CP modules on the sums of residual blocks, before their ReLU.
+
+    Args:
+        positions: a row of the paper by name ("1", "2", "4", "6", "res3", "res4", "res5", "5" and "5_res5" of
+            ResNet-18; "5" of ResNet-34 and -101), or (stage, block) of each module. "6" or "5" if None.
+        k: proposals per position; also an attribute of the net that may be set.
+        hidden: widths of the hidden layers of the MLP, as fractions of the features' channels.
+        pool, displacement, ties: see `cpnet.nn.CPModule`.
+        shrink: of the modules at res3; others search at full resolution.
+    """
+    settings = _variant(variant)
+    stem = stem or settings.stem[depth]
+    net = CPNet(depth, Layers(temporal=False), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
+    narrow = settings.bottleneck[depth]
+    for i, place in enumerate(_places(depth, positions)):
+        block = net.block(place)
+        C = block.out_channels
+        module = CPModule(
+            C,
+            settings.k[depth] if k is None else k,
+            tuple(max(1, int(C * part)) for part in (settings.hidden[depth] if hidden is None else hidden)),
+            pool=pool or settings.pool,
+            shrink=(settings.shrink if shrink is None else shrink) if place[0] == 3 else 1,
+            bottleneck=None if narrow is None else max(1, int(C * narrow)),
+            displacement=displacement,
+            ties=ties,
+            tie_seed=1000 * seed + i,
+        )
+        block.cp.append(module)
+    return load_pretrained(net, pretrained)
+
+
+def _variant(name: str) -> Variant:
+    if name not in VARIANTS:
+        raise ValueError(f"variant={name!r}: choose one of {', '.join(VARIANTS)}")
+    return VARIANTS[name]
+
+
+def _places(depth: int, positions: str | Sequence[Place] | None) -> tuple[Place, ...]:
+    positions = DEFAULT_POSITIONS[depth] if positions is None else positions
+    if not isinstance(positions, str):
+        return tuple((stage, block) for stage, block in positions)
+    if positions not in POSITIONS[depth]:
+        raise ValueError(
+            f"positions={positions!r}: choose one of {', '.join(POSITIONS[depth])}, or give (stage, block) pairs"
+        )
+    return POSITIONS[depth][positions]
+
+
+for _family in (c2d, c3d, nl, artnet, trn, cpnet):
+    for _depth in BLOCKS:
+        add_model(f"{_family.__name__}_resnet{_depth}", partial(_family, _depth))

@@ -1,0 +1,114 @@
+"""Initial weights from files with torchvision's names: ImageNet's, or those of a C2D of ours."""
+
+import re
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from cpnet.models.resnet import ResNet
+from cpnet.nn import SMARTBlock
+
+Net = TypeVar("Net", bound=ResNet)
+
+URL = "https://download.pytorch.org/models/{}"
+# torchvision's IMAGENET1K_V1; torch.hub checks the hash in the name.
+IMAGENET = {18: "resnet18-f37072fd.pth", 34: "resnet34-b627a593.pth", 101: "resnet101-63fe2227.pth"}
+HEAD = ("fc.", "relation.")  # classes differ
+SHOWN = 5  # keys in an error
+
+
+def load_pretrained(net: Net, source: str | Path | None) -> Net:
+    """Load the weights of a net of frames into all layers that it has, and list the others in `net.fresh`.
+
+    Weights of 3D convolutions are those of 2D ones, repeated in time and divided by the number of repeats. In a SMART
+    block both branches start from the convolution that it replaces, and the appearance norm from that one's norm.
+
+    Args:
+        source: "imagenet" for torchvision's weights, fetched through torch.hub; or a .pth or .safetensors file; or
+            None to change nothing.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file cannot be read, or its keys or shapes are not those of the net.
+    """
+    if source is None:
+        return net
+    own = net.state_dict()
+    names = _source_names(net)
+    where, weights = _read(source, net.depth)
+    missing = [name for name in dict.fromkeys(names.values()) if name not in weights]
+    unexpected = [name for name in weights if name not in names.values() and not name.startswith(HEAD)]
+    missing, unexpected = (
+        [name for name in keys if not name.endswith("num_batches_tracked")]  # old files lack them
+        for keys in (missing, unexpected)
+    )
+    if missing or unexpected:
+        parts = [f"{what} {_some(keys)}" for what, keys in (("lacks", missing), ("also has", unexpected)) if keys]
+        raise ValueError(f"{where} does not fit a ResNet-{net.depth}: it {' and '.join(parts)}")
+    loaded = {name: _inflate(weights[key], own[name]) for name, key in names.items() if key in weights}
+    wrong = [
+        f"{names[name]} {tuple(weights[names[name]].shape)} for {name} {tuple(own[name].shape)}"
+        for name, value in loaded.items()
+        if value.shape != own[name].shape
+    ]
+    if wrong:
+        raise ValueError(f"{where} has other shapes than the net: {_some(wrong)}")
+    net.load_state_dict(loaded, strict=False)
+    net.fresh = [name for name, _ in net.named_parameters() if name not in loaded]
+    return net
+
+
+def _source_names(net: ResNet) -> dict[str, str]:
+    """For each entry of the net's state dict that can be loaded, the key in the file."""
+    names = {
+        name: name
+        for name in net.state_dict()
+        if not name.startswith(HEAD) and not re.search(r"\.(cp|nl)\.\d", name)
+    }
+    for path, block in net.named_modules():
+        if not isinstance(block, SMARTBlock):
+            continue
+        norm = re.sub(r"conv(\d)$", r"bn\1", path)
+        names = {name: key for name, key in names.items() if not name.startswith((f"{path}.", f"{norm}."))}
+        names |= {f"{path}.appearance.weight": f"{path}.weight", f"{path}.relation.weight": f"{path}.weight"}
+        names |= {f"{path}.appearance_norm.{part}": f"{norm}.{part}" for part in block.appearance_norm.state_dict()}
+    return names
+
+
+def _inflate(weight: Tensor, like: Tensor) -> Tensor:
+    """A 2D convolution as a 3D one that gives the same on a clip of equal frames."""
+    if weight.ndim != 4 or like.ndim != 5:
+        return weight
+    T = like.shape[2]
+    return weight.unsqueeze(2).repeat(1, 1, T, 1, 1) / T  # (out, in, T, H, W)
+
+
+def _read(source: str | Path, depth: int) -> tuple[str, dict[str, Tensor]]:
+    """Where the weights come from, and the weights."""
+    if source == "imagenet":
+        url = URL.format(IMAGENET[depth])
+        return url, torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
+    path = Path(source)
+    if not path.is_file():
+        raise FileNotFoundError(f'no file of weights at {path}: give a .pth or .safetensors file, or "imagenet"')
+    try:
+        if path.suffix == ".safetensors":
+            return str(path), load_file(path)
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, UnpicklingError, SafetensorError, ValueError) as error:
+        raise ValueError(
+            f"{path} cannot be read as weights, it may be truncated: fetch or write it again ({error})"
+        ) from error
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise ValueError(f"{path} is no state dict: give a file that maps names to tensors")
+    return str(path), dict(weights)
+
+
+def _some(items: list[str]) -> str:
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return ", ".join(items[:SHOWN]) + more
