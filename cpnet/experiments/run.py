@@ -22,6 +22,7 @@ from cpnet.data.toy import ToyMotion
 from cpnet.engine import evaluate, train
 from cpnet.engine.progress import progress_bar
 from cpnet.models import create_model, resolve_arguments
+from cpnet.models.summary import count_parameters
 from cpnet.nn import CPModule
 from cpnet.results import Record
 
@@ -249,15 +250,6 @@ def _start_worker(threads: int, numbers: Any) -> None:
     global _worker
     _worker = numbers.get()
     torch.set_num_threads(threads)
-
-
-def count_parameters(model: nn.Module) -> dict[str, int]:
-    """`weights`: of convolutions and linear layers, as the paper counts; `trainable`: everything that is trained."""
-    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Conv3d | nn.Linear)]
-    return {
-        "weights": sum(layer.weight.numel() for layer in layers),
-        "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
-    }
 
 
 @contextmanager

@@ -66,9 +66,7 @@ def load_pretrained(net: Net, source: str | Path | None) -> Net:
 def _source_names(net: ResNet) -> dict[str, str]:
     """For each entry of the net's state dict that can be loaded, the key in the file."""
     names = {
-        name: name
-        for name in net.state_dict()
-        if not name.startswith(HEAD) and not re.search(r"\.(cp|nl)\.\d", name)
+        name: name for name in net.state_dict() if not name.startswith(HEAD) and not re.search(r"\.(cp|nl)\.\d", name)
     }
     for path, block in net.named_modules():
         if not isinstance(block, SMARTBlock):

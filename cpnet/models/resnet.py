@@ -3,7 +3,7 @@
 Parameters have torchvision's names, so ImageNet weights load as they are (`cpnet.models.pretrained`).
 """
 
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self, cast
 
 from torch import Tensor, nn
 
@@ -94,6 +94,15 @@ class Block(nn.Module):
         return _on_clips(self.nl, x.relu_(), T)
 
 
+class Stage(nn.Sequential):
+    """res2, res3, res4 or res5: residual blocks in sequence."""
+
+    def forward(self, x: Tensor, T: int) -> Tensor:  # type: ignore[override]
+        for block in self:
+            x = block(x, T)
+        return x
+
+
 class ResNet(nn.Module):
     """A residual network of clips without striding in time; its parts are named as torchvision names them.
 
@@ -106,6 +115,11 @@ class ResNet(nn.Module):
         dropout: before the last linear layer.
         relation: temporal-relation head on frame features, in place of their mean, the dropout and the linear layer.
     """
+
+    layer1: Stage  # res2
+    layer2: Stage
+    layer3: Stage
+    layer4: Stage
 
     def __init__(
         self,
@@ -136,7 +150,7 @@ class ResNet(nn.Module):
                 stride = 2 if i > 0 and j == 0 else 1
                 blocks.append(Block(layers, channels, width * 2**i, stride, bottleneck=depth > 34, smart=i < 3))
                 channels = blocks[-1].out_channels
-            self.add_module(f"layer{i + 1}", nn.Sequential(*blocks))
+            self.add_module(f"layer{i + 1}", Stage(*blocks))
         self.relation = relation
         if relation is None:
             self.dropout = nn.Dropout(dropout)
@@ -145,12 +159,6 @@ class ResNet(nn.Module):
             if isinstance(module, nn.Conv2d | nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def stage(self, number: int) -> nn.Sequential:
-        """Blocks of res2, ..., res5, by number."""
-        stage = self.get_submodule(f"layer{number - 1}")
-        assert isinstance(stage, nn.Sequential)
-        return stage
-
     def block(self, place: Place) -> Block:
         """A block by stage and index.
 
@@ -158,12 +166,10 @@ class ResNet(nn.Module):
             ValueError: the net has no such block.
         """
         stage, index = place
-        if not 2 <= stage <= 5 or not 0 <= index < len(self.stage(stage)):
+        if not 2 <= stage <= 5 or not 0 <= index < BLOCKS[self.depth][stage - 2]:
             sizes = ", ".join(f"res{i} 0 to {n - 1}" for i, n in enumerate(BLOCKS[self.depth], 2))
             raise ValueError(f"no block {index} in res{stage}: ResNet-{self.depth} has {sizes}")
-        block = self.stage(stage)[index]
-        assert isinstance(block, Block)
-        return block
+        return cast(Block, self.get_submodule(f"layer{stage - 1}.{index}"))
 
     def forward(self, x: Tensor) -> Tensor:
         """Clips (B, 3, T, H, W) to scores (B, num_classes).
@@ -177,9 +183,8 @@ class ResNet(nn.Module):
         if not self.layers.temporal:
             x = x.transpose(1, 2).flatten(0, 1)  # (B * T, 3, H, W)
         x = self.maxpool(self.bn1(self.conv1(x)).relu_())
-        for number in range(2, 6):
-            for block in self.stage(number):
-                x = block(x, T)
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = stage(x, T)
         x = x.mean((-2, -1))  # (B, C, T) or (B * T, C)
         frames = x.transpose(1, 2) if self.layers.temporal else x.unflatten(0, (B, T))  # (B, T, C)
         if self.relation is not None:

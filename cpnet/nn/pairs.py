@@ -16,7 +16,7 @@ from cpnet.nn.proposals import BLOCK_ELEMENTS
 class BatchNorm(nn.BatchNorm1d):
     """Batch norm of any rank, channels second."""
 
-    momentum: float
+    momentum: float | None
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
@@ -31,8 +31,9 @@ class BatchNorm(nn.BatchNorm1d):
         else:
             mean, variance = (m.to(self.weight) for m in moments)
             self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean.detach(), self.momentum)
-            self.running_var.lerp_(variance.detach() * (n / (n - 1)), self.momentum)
+            momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean.detach(), momentum)
+            self.running_var.lerp_(variance.detach() * (n / (n - 1)), momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
         return scale, self.bias - mean * scale
 

@@ -8,7 +8,7 @@ STATUSES = ("printed", "inferred", "lost")
 
 
 def read_table(name: str) -> pd.DataFrame:
-    """A table of the paper, tidy; `value` is NaN where it is lost.
+    """A table of the paper, tidy; `text` is the value as printed, `value` the number, NaN where it is lost.
 
     Raises:
         ValueError: no such table.
@@ -18,4 +18,6 @@ def read_table(name: str) -> pd.DataFrame:
         known = sorted(f.name.removesuffix(".csv") for f in files("cpnet.paper").iterdir() if f.name.endswith(".csv"))
         raise ValueError(f"no table {name!r}: choose one of {', '.join(known)}")
     with file.open() as lines:
-        return pd.read_csv(lines)
+        table = pd.read_csv(lines, dtype=str, keep_default_na=False)
+    table = table.rename(columns={"value": "text"})
+    return table.assign(value=pd.to_numeric(table["text"].where(table["text"] != "")))
