@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -96,6 +96,95 @@ def bench_cp(*, device: str = "cpu", repeats: int = 5) -> None:
     bench.bench_cp(device=device, repeats=repeats)
 
 
+def bench_models(
+    *,
+    device: str = "cpu",
+    repeats: int = 5,
+    depth: Literal[18, 34, 101] = 18,
+    batch_size: int = 2,
+    num_frames: int = 8,
+    size: int = 56,
+    width: int = 64,
+) -> None:
+    """Time of a training step of every family of networks, relative to C2D's; Conv2d over frames against Conv3d 1x3x3.
+
+    Args:
+        device: cpu or cuda.
+        repeats: timings to take the median of.
+        depth: of the ResNet.
+        batch_size: clips in a step.
+        num_frames: T of a clip.
+        size: height and width of a clip.
+        width: channels of conv1, 64 in the paper.
+    """
+    from cpnet import bench
+
+    bench.bench_models(device, repeats, depth, (batch_size, num_frames, size), width)
+
+
+def models(pattern: Annotated[str, tyro.conf.Positional] = "*") -> None:
+    """List the networks, with their weights in units of 2^20, as the paper counts them.
+
+    Args:
+        pattern: only names that match, such as 'cpnet*'.
+    """
+    import torch
+
+    from cpnet.models import create_model, list_models
+    from cpnet.models.summary import count_parameters
+
+    for name in list_models(pattern):
+        with torch.device("meta"):
+            weights = count_parameters(create_model(name))["weights"]
+        print(f"{name:20}{weights / 2**20:8.2f} Mi")
+
+
+def summary(
+    name: Annotated[str, tyro.conf.Positional],
+    *,
+    num_frames: int | None = None,
+    size: int | None = None,
+    variant: Literal["released", "paper"] | None = None,
+    num_classes: int | None = None,
+    width: int | None = None,
+    positions: str | None = None,
+    k: int | None = None,
+) -> None:
+    """Print a network's stages as the paper's tables do, its parameters and multiply-adds.
+
+    Args:
+        name: of the network, see `python -m cpnet models`.
+        num_frames: T of the clip; 8, or 4 for toy nets.
+        size: height and width of the clip; 112, or 224 for ResNet-101, or 32 for toy nets.
+        variant: as the released code has the network, or as the paper prints it.
+        num_classes: width of the last layer.
+        width: channels of conv1, 64 in the paper.
+        positions: of the CP modules, such as 1, 4, res3.
+        k: proposals of the CP modules.
+    """
+    from cpnet.models import create_model, resolve_arguments
+    from cpnet.models.summary import count_parameters, example_clip, stages
+
+    toy = name.endswith("_toy")
+    num_frames = num_frames or (4 if toy else 8)
+    size = size or (32 if toy else 224 if name.endswith("101") else 112)
+    options = {"variant": variant, "num_classes": num_classes, "width": width, "positions": positions, "k": k}
+    arguments: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
+    if "num_frames" in resolve_arguments(name):
+        arguments["num_frames"] = num_frames
+    model = create_model(name, **arguments)
+    table = stages(model, example_clip(num_frames, size))
+    total, counts = int(table["multiply-adds"].sum()), count_parameters(model)
+    for column in ("weights", "multiply-adds"):
+        table[column] = table[column].map("{:,}".format)
+    print(f"{name}, a clip of {num_frames}x{size}x{size} (output sizes: height, width, frames)\n")
+    print(table.to_string())
+    weights, trainable = counts["weights"], counts["trainable"]
+    print(f"\nweights of convolutions and linear layers: {weights:,} = {weights / 2**20:.3f} Mi (2^20)")
+    print(f"all trainable parameters: {trainable:,} = {trainable / 1e6:.3f} M (10^6)")
+    print(f"multiply-adds: {total / 1e9:.2f} G")
+
+
 def toy_videos(
     out: Annotated[Path, tyro.conf.Positional], *, split: Literal["train", "val"] = "val", seed: int = 0
 ) -> None:
@@ -116,7 +205,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reproduce": reproduce,
     "compare": compare,
     "figure": figure,
+    "models": models,
+    "summary": summary,
     "bench cp": bench_cp,
+    "bench models": bench_models,
     "toy-videos": toy_videos,
 }
 

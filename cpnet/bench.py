@@ -1,4 +1,4 @@
-"""Time and memory of the CP module against Eq. 1 computed as printed, and of its search against other exact ones."""
+"""Time and memory of CP module and search against direct forms, and time of networks relative to C2D."""
 
 import ctypes
 import multiprocessing
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from cpnet.data.toy import ToyMotion
 from cpnet.models import create_model
+from cpnet.models.resnet import Layers, ResNet
 from cpnet.nn import CPModule, correspondence_proposals
 
 R = TypeVar("R")
@@ -164,6 +166,46 @@ def bench_cp(
     return measurements
 
 
+def bench_models(
+    device: str = "cpu", repeats: int = 5, depth: int = 18, shape: tuple[int, int, int] = (2, 8, 56), width: int = 64
+) -> dict[str, float]:
+    """Print seconds of a training step of every family, relative to C2D's, and of C2D on Conv3d 1x3x3.
+
+    Args:
+        device: "cpu" or "cuda".
+        repeats: timed steps, after one that is not timed.
+        depth: of the ResNet.
+        shape: (B, T, side) of the clips.
+        width: channels of conv1.
+    """
+    B, T, side = shape
+    x = torch.randn(B, 3, T, side, side, device=device)
+    nets: dict[str, Callable[[], nn.Module]] = {
+        f"{family}_resnet{depth}": partial(
+            create_model, f"{family}_resnet{depth}", width=width, **({"num_frames": T} if family == "trn" else {})
+        )
+        for family in ("c2d", "c3d", "nl", "artnet", "trn", "cpnet")
+    }
+    nets["c2d, Conv3d 1x3x3"] = partial(ResNet, depth, Layers(1), num_classes=400, width=width, stem="112", dropout=0.5)
+    threads = torch.get_num_threads()
+    print(f"{device}, {threads} thread(s), median of {repeats}: forward and backward of {B} clips of {T}x{side}x{side}")
+    print(f"{'':24}{'ms':>10}{'relative to C2D':>20}")
+    seconds: dict[str, float] = {}
+    for name, build in nets.items():
+        torch.manual_seed(0)
+        net = build().to(device)
+        seconds[name] = _median_seconds(partial(_step, net, x), repeats, device)
+        print(
+            f"{name:24}{1e3 * seconds[name]:>10.1f}{seconds[name] / next(iter(seconds.values())):>19.2f}x", flush=True
+        )
+    return seconds
+
+
+def _step(net: nn.Module, x: Tensor) -> None:
+    net.zero_grad()
+    net(x).sum().backward()
+
+
 Step = tuple[str, str, Case, str, int]  # part, candidate, case, device, threads
 
 
@@ -176,11 +218,16 @@ def _in_child(function: Callable[..., R], *arguments: object) -> R:
 def _seconds(step: Step, repeats: int) -> float:
     run, x = _prepare(step)
     device = step[3]
-    run(x)
+    return _median_seconds(lambda: run(x), repeats, device)
+
+
+def _median_seconds(call: Callable[[], object], repeats: int, device: str) -> float:
+    """Of `repeats` calls, after one that is not timed."""
+    call()
     seconds = []
     for _ in range(repeats):
         start = _now(device)
-        run(x)
+        call()
         seconds.append(_now(device) - start)
     return statistics.median(seconds)
 

@@ -10,7 +10,7 @@ import torch
 
 from cpnet.engine.memory import saved_for_backward
 from cpnet.models import create_model
-from cpnet.models.summary import count_parameters, multiply_adds, stages
+from cpnet.models.summary import count_parameters, example_clip, multiply_adds, stages
 from cpnet.nn import CPModule, NonLocalBlock
 from cpnet.paper import read_table
 
@@ -106,6 +106,12 @@ COUNTS = [
     ),
     Count("table5b", "c2d_resnet34", Network("C2D, ResNet-34", "c2d_resnet34", {"num_classes": JESTER})),
     Count("table5b", "cpnet_resnet34", Network("CPNet, 5 modules", "cpnet_resnet34", {"num_classes": JESTER})),
+    Count(
+        "table5b",
+        "cpnet_resnet34",
+        Network("CPNet, 5 modules, hidden [C, C/2]", "cpnet_resnet34", {"num_classes": JESTER, "hidden": (1, 0.5)}),
+        stated=False,
+    ),
 ]
 
 FAMILIES = ("c2d", "c3d", "nl", "artnet", "trn", "cpnet")
@@ -114,13 +120,11 @@ FAMILIES = ("c2d", "c3d", "nl", "artnet", "trn", "cpnet")
 def architecture_table(table: str) -> pd.DataFrame:
     """One of `TABLES`: a row a layer with its output size, a column a network, drawn from the built networks."""
     T, side = CLIPS[table]
-    clip = torch.zeros(1, 3, T, side, side)
-    columns: dict[str, pd.Series] = {}
-    for network in TABLES[table]:
-        drawn = stages(create_model(network.model, **network.arguments), clip)
-        columns.setdefault("output size", drawn["output size"])
-        columns[network.title] = drawn["layers"]
-    return pd.DataFrame(columns).fillna("–")
+    clip = example_clip(T, side)
+    drawn = {n.title: stages(create_model(n.model, **n.arguments), clip) for n in TABLES[table]}
+    longest = max(drawn.values(), key=len)
+    layers = pd.DataFrame({title: frame["layers"] for title, frame in drawn.items()})
+    return pd.concat([longest["output size"], layers.reindex(longest.index)], axis=1).fillna("–")
 
 
 def verdict(printed: str, value: float) -> str:
@@ -198,7 +202,7 @@ def insertions(channels: tuple[int, ...] = (128, 256, 512)) -> pd.DataFrame:
 
 def costs(num_frames: int, size: int, depth: int = 18) -> pd.DataFrame:
     """Multiply-adds, and MiB kept for the backward pass, of a clip in every family of networks, and relative to C2D."""
-    clip = torch.randn(1, 3, num_frames, size, size, generator=torch.Generator().manual_seed(0))
+    clip = example_clip(num_frames, size)
     rows = {}
     for family in FAMILIES:
         name = f"{family}_resnet{depth}"

@@ -96,7 +96,7 @@ def c2d(
 ) -> ResNet:
     """C2D: convolutions of frames; clips are averaged after the last."""
     stem = stem or _variant(variant).stem[depth]
-    net = ResNet(depth, Layers(temporal=False), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
+    net = ResNet(depth, Layers(), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
     return load_pretrained(net, pretrained)
 
 
@@ -117,7 +117,7 @@ def c3d(
     Args:
         shortcut_kernel: of the convolutions in shortcuts; 3 in the release of ARTNet.
     """
-    layers = Layers(temporal=True, shortcut_kernel=shortcut_kernel)
+    layers = Layers(3, shortcut_kernel=shortcut_kernel)
     stem = stem or _variant(variant).stem[depth]
     net = ResNet(depth, layers, num_classes=num_classes, width=width, stem=stem, dropout=dropout)
     return load_pretrained(net, pretrained)
@@ -136,7 +136,7 @@ def artnet(
     seed: int = 0,
 ) -> ResNet:
     """ARTNet: C3D with SMART blocks for conv1 and for the second convolution of each block of res2 to res4."""
-    layers = Layers(temporal=True, smart=True, shortcut_kernel=shortcut_kernel)
+    layers = Layers(3, smart=True, shortcut_kernel=shortcut_kernel)
     stem = stem or _variant(variant).stem[depth]
     net = ResNet(depth, layers, num_classes=num_classes, width=width, stem=stem, dropout=dropout)
     return load_pretrained(net, pretrained)
@@ -158,7 +158,7 @@ def trn(
     bottleneck = 4 if depth > 34 else 1
     head = MultiScaleRelation(8 * width * bottleneck, num_frames, num_classes, dropout=dropout, seed=seed)
     stem = stem or _variant(variant).stem[depth]
-    layers = Layers(temporal=False)
+    layers = Layers()
     net = ResNet(depth, layers, num_classes=num_classes, width=width, stem=stem, dropout=dropout, relation=head)
     return load_pretrained(net, pretrained)
 
@@ -183,7 +183,7 @@ def nl(
         subsample: halve the resolution of keys and values.
     """
     stem = stem or _variant(variant).stem[depth]
-    net = ResNet(depth, Layers(temporal=False), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
+    net = ResNet(depth, Layers(), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
     for place in NL_POSITIONS[depth] if positions is None else positions:
         block = net.block((place[0], place[1]))
         block.nl.append(NonLocalBlock(block.out_channels, subsample=subsample))
@@ -220,7 +220,7 @@ def cpnet(
     """
     settings = _variant(variant)
     stem = stem or settings.stem[depth]
-    net = CPNet(depth, Layers(temporal=False), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
+    net = CPNet(depth, Layers(), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
     narrow = settings.bottleneck[depth]
     for i, place in enumerate(_places(depth, positions)):
         block = net.block(place)

@@ -25,34 +25,34 @@ STEMS = {"224": _Stem(2, True), "112": _Stem(1, True), "112_no_pool": _Stem(2, F
 
 
 class Layers:
-    """Convolutions and norms of a net: of frames (2D), or of clips (3D), with a temporal kernel of 3 and stride of 1.
+    """Convolutions and norms of a net: of frames (2D), or of clips (3D), without stride in time.
 
     Args:
-        temporal: 3D.
+        time: temporal size of 3D convolutions, 3 for C3D; None for 2D ones.
         smart: a SMART block for conv1 and for the second convolution of every block of res2 to res4 (ARTNet).
         shortcut_kernel: of the convolution in a shortcut, 1 or 3.
     """
 
-    def __init__(self, temporal: bool, smart: bool = False, shortcut_kernel: int = 1) -> None:
+    def __init__(self, time: Literal[None, 1, 3] = None, *, smart: bool = False, shortcut_kernel: int = 1) -> None:
         if shortcut_kernel not in (1, 3):
             raise ValueError(f"shortcut_kernel={shortcut_kernel}: choose 1 or 3")
-        self.temporal, self.smart, self.shortcut_kernel = temporal, smart, shortcut_kernel
+        self.time, self.smart, self.shortcut_kernel = time, smart, shortcut_kernel
 
     def conv(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, smart: bool = False) -> nn.Module:
         half = kernel // 2
-        if not self.temporal:
+        if self.time is None:
             return nn.Conv2d(in_channels, out_channels, kernel, stride, half, bias=False)
-        t = min(kernel, 3)
+        t = min(kernel, self.time)
         if smart and self.smart:
             return SMARTBlock(in_channels, out_channels, (t, kernel, kernel), (1, stride, stride))
         size, strides, padding = (t, kernel, kernel), (1, stride, stride), (t // 2, half, half)
         return nn.Conv3d(in_channels, out_channels, size, strides, padding, bias=False)
 
     def norm(self, channels: int) -> nn.Module:
-        return nn.BatchNorm3d(channels) if self.temporal else nn.BatchNorm2d(channels)
+        return nn.BatchNorm2d(channels) if self.time is None else nn.BatchNorm3d(channels)
 
     def max_pool(self) -> nn.Module:
-        return nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)) if self.temporal else nn.MaxPool2d(3, 2, 1)
+        return nn.MaxPool2d(3, 2, 1) if self.time is None else nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
 
 
 class Block(nn.Module):
@@ -180,13 +180,13 @@ class ResNet(nn.Module):
         if x.ndim != 5 or x.shape[1] != 3:
             raise ValueError(f"clips must be (B, 3, T, H, W), got shape {tuple(x.shape)}")
         B, _, T = x.shape[:3]
-        if not self.layers.temporal:
+        if self.layers.time is None:
             x = x.transpose(1, 2).flatten(0, 1)  # (B * T, 3, H, W)
         x = self.maxpool(self.bn1(self.conv1(x)).relu_())
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = stage(x, T)
         x = x.mean((-2, -1))  # (B, C, T) or (B * T, C)
-        frames = x.transpose(1, 2) if self.layers.temporal else x.unflatten(0, (B, T))  # (B, T, C)
+        frames = x.unflatten(0, (B, T)) if self.layers.time is None else x.transpose(1, 2)  # (B, T, C)
         if self.relation is not None:
             return self.relation(frames)
         return self.fc(self.dropout(frames.mean(1)))

@@ -14,6 +14,11 @@ from cpnet.nn import CPModule, MultiScaleRelation, NonLocalBlock, SMARTBlock
 PAPER_NAMES = {"layer1": "res2", "layer2": "res3", "layer3": "res4", "layer4": "res5"}
 
 
+def example_clip(num_frames: int, size: int) -> Tensor:
+    """A clip of noise (1, 3, T, H, W), always the same. Equal pixels would cost the search of CP modules less."""
+    return torch.randn(1, 3, num_frames, size, size, generator=torch.Generator().manual_seed(0))
+
+
 def count_parameters(model: nn.Module) -> dict[str, int]:
     """`weights`: of convolutions and linear layers, as the paper counts; `trainable`: everything that is trained."""
     layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Conv3d | nn.Linear)]
@@ -85,7 +90,8 @@ def describe(module: nn.Module) -> list[str]:
     parts = [describe(child) for name, child in module.named_children() if name != "downsample"]
     if not isinstance(module, Stage):
         return [layer for part in parts for layer in part]
-    return [f"[{', '.join(layers)}] × {len(list(equal))}" for layers, equal in groupby(parts)]
+    blocks = [[layer.partition(", stride")[0] for layer in part] for part in parts]  # the output size shows strides
+    return [f"[{'; '.join(block)}] × {len(list(equal))}" for block, equal in groupby(blocks)]
 
 
 def _kernel(conv: nn.Module) -> str:

@@ -116,7 +116,7 @@ def _known(kernels: Kernels) -> Kernels:
     return kernels
 
 
-class _FrameConv(nn.Conv2d):
+class FrameConv(nn.Conv2d):
     """A convolution of frames, run as Conv2d over B * T of them."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ def _conv(in_channels: int, kernel: tuple[int, int, int], padding: Padding) -> n
     t, h, w = kernel
     conv: nn.Module
     if t == 1:
-        conv = _FrameConv(in_channels, WIDTH, (h, w), padding=(h // 2, w // 2), bias=False, padding_mode=padding)
+        conv = FrameConv(in_channels, WIDTH, (h, w), padding=(h // 2, w // 2), bias=False, padding_mode=padding)
     else:
         around = (t // 2, h // 2, w // 2)
         conv = nn.Conv3d(in_channels, WIDTH, kernel, padding=around, bias=False, padding_mode=padding)

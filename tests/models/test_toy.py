@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from helpers import fill_randomly
 
 from cpnet.data.toy import ToyMotion
 from cpnet.models import create_model
@@ -36,14 +37,8 @@ def extreme_clips(**variant):
 
 
 def random_net(name, seed, **arguments):
-    """A net in float64 with every parameter and running statistic random, zero gammas included."""
-    net = create_model(name, **arguments).double()
-    generator = torch.Generator().manual_seed(seed)
-    for key, tensor in net.state_dict().items():
-        if tensor.is_floating_point():
-            values = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
-            tensor.copy_(values.square() + 0.1 if key.endswith("running_var") else values)
-    return net
+    """A net in float64 with every parameter and running statistic random."""
+    return fill_randomly(create_model(name, **arguments).double(), seed)
 
 
 @torch.no_grad()

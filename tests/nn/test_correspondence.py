@@ -3,20 +3,13 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import features, seeded
 
 from cpnet.bench import DirectCPModule
 from cpnet.nn import CPModule, correspondence
 from cpnet.nn.correspondence import Proposals, _enlarge
 
 POOLS = ["before_projection", "after_projection"]
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
-
-
-def features(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(shape, generator=seeded(seed), dtype=torch.float64).to(dtype)
 
 
 def randomise(module, seed=0):

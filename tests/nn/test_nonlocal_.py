@@ -1,25 +1,16 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import features, fill_randomly
 
 from cpnet.nn import NonLocalBlock
 
 KINDS = ["embedded_gaussian", "dot_product"]
 
 
-def features(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def random_block(*args, seed=0, **kwargs):
-    """Large random weights, so that attention is far from flat, and random normalisation."""
-    block = NonLocalBlock(*args, **kwargs).double()
-    generator = torch.Generator().manual_seed(seed)
-    for name, tensor in block.state_dict().items():
-        if tensor.is_floating_point():
-            values = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
-            tensor.copy_(values.abs() + 0.5 if name.endswith("running_var") else values)
-    return block
+def random_block(*args, **kwargs):
+    """Large random weights, so that attention is far from flat."""
+    return fill_randomly(NonLocalBlock(*args, **kwargs).double())
 
 
 def pointwise(conv, x):

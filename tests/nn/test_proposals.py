@@ -1,19 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from helpers import features, seeded
 
 from cpnet.nn import correspondence_proposals, proposals
 
 # Upper 0.1 % points of the chi-square distribution, by degrees of freedom.
 CHI2_999 = {5: 20.515, 15: 37.697, 19: 43.820}
-
-
-def random_features(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def other_frames(T, H, W):
@@ -70,7 +63,7 @@ SHAPES = [
 @pytest.mark.parametrize("ties", ["random", "index"])
 def test_equals_brute_force(shape, ties):
     *shape, k = shape
-    x = random_features(*shape)
+    x = features(*shape)
     expected, _ = brute_force(x, k)
     np.testing.assert_array_equal(correspondence_proposals(x, k, ties=ties).numpy(), expected)
 
@@ -78,8 +71,8 @@ def test_equals_brute_force(shape, ties):
 @pytest.mark.parametrize("offset", [0.0, 100.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_low_precision_inputs_are_ranked_by_exact_distances(dtype, offset):
-    x = (random_features(2, 16, 3, 6, 6) * (8 if offset else 1) + offset).to(dtype)
-    x = x + random_features(2, 16, 3, 6, 6, seed=1, dtype=dtype)
+    x = (features(2, 16, 3, 6, 6) * (8 if offset else 1) + offset).to(dtype)
+    x = x + features(2, 16, 3, 6, 6, seed=1, dtype=dtype)
     _, expected = brute_force(x, 5)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         indices = correspondence_proposals(x, 5)
@@ -89,7 +82,7 @@ def test_low_precision_inputs_are_ranked_by_exact_distances(dtype, offset):
 def test_own_frame_is_never_proposed_even_if_it_is_nearest():
     T, H, W = 3, 4, 5
     x = torch.arange(T).float()[None, None, :, None, None].expand(2, 4, T, H, W).clone()
-    x += 1e-3 * random_features(2, 4, T, H, W, dtype=torch.float32)
+    x += 1e-3 * features(2, 4, T, H, W, dtype=torch.float32)
     indices = correspondence_proposals(x, k=2 * H * W)
     own = torch.arange(T * H * W)[:, None] // (H * W)
     assert (indices // (H * W) != own).all()
@@ -98,7 +91,7 @@ def test_own_frame_is_never_proposed_even_if_it_is_nearest():
 
 
 def test_nearest_first():
-    x = random_features(2, 6, 4, 5, 5, dtype=torch.float32)
+    x = features(2, 6, 4, 5, 5, dtype=torch.float32)
     distances = distances_of(x, correspondence_proposals(x, 12))
     assert (np.diff(distances, axis=2) >= -1e-6).all()
 
@@ -106,7 +99,7 @@ def test_nearest_first():
 @pytest.mark.parametrize("elements", [1, 100, 1000, 5000, 2**24])
 @pytest.mark.parametrize("distinct", [True, False], ids=["distinct", "tied"])
 def test_block_size_changes_nothing(monkeypatch, elements, distinct):
-    x = random_features(3, 4, 3, 4, 5)
+    x = features(3, 4, 3, 4, 5)
     x = x if distinct else x.round()
     whole = correspondence_proposals(x, 6, ties="index")
     monkeypatch.setattr(proposals, "BLOCK_ELEMENTS", {"cpu": elements})
@@ -118,21 +111,21 @@ def test_block_size_changes_nothing(monkeypatch, elements, distinct):
 @pytest.mark.parametrize("ties", ["random", "index"])
 def test_equal_and_distinct_queries_mixed(ties):
     """Few distinct features in every frame; which of the equals is chosen is open, so distances are compared."""
-    palette = random_features(7, 3)
+    palette = features(7, 3)
     x = palette[torch.randint(7, (2, 3, 5, 6), generator=seeded(0))].permute(0, 4, 1, 2, 3).contiguous()
     _, expected = brute_force(x, 9)
     np.testing.assert_allclose(distances_of(x, correspondence_proposals(x, 9, ties=ties)), expected, atol=1e-12)
 
 
 def test_colliding_hashes_of_queries_do_no_harm(monkeypatch):
-    x = random_features(1, 4, 3, 4, 5)
+    x = features(1, 4, 3, 4, 5)
     expected, _ = brute_force(x, 5)
     monkeypatch.setattr(torch, "linspace", lambda start, end, steps, **kwargs: torch.zeros(steps, **kwargs))
     np.testing.assert_array_equal(correspondence_proposals(x, 5).numpy(), expected)
 
 
 def test_no_gradient_and_no_change_of_the_features():
-    x = random_features(1, 4, 2, 3, 3).requires_grad_()
+    x = features(1, 4, 2, 3, 3).requires_grad_()
     before = x.detach().clone()
     indices = correspondence_proposals(x, 3)
     assert indices.dtype == torch.int64 and not indices.requires_grad

@@ -1,22 +1,13 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import features, fill_randomly
 
 from cpnet.nn import SMARTBlock
 
 
-def features(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def random_block(*args, seed=0, **kwargs):
-    block = SMARTBlock(*args, **kwargs).double()
-    generator = torch.Generator().manual_seed(seed)
-    for name, tensor in block.state_dict().items():
-        if tensor.is_floating_point():
-            values = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
-            tensor.copy_(values.abs() + 0.5 if name.endswith("running_var") else values)
-    return block
+def random_block(*args, **kwargs):
+    return fill_randomly(SMARTBlock(*args, **kwargs).double())
 
 
 def normalise(norm, x):

@@ -1,0 +1,22 @@
+"""Inputs and weights that several tests share."""
+
+import torch
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def features(*shape, seed=0, dtype=torch.float64):
+    """Standard normal values, the same on every call."""
+    return torch.randn(shape, generator=seeded(seed), dtype=torch.float64).to(dtype)
+
+
+def fill_randomly(module, seed=0):
+    """Standard normal parameters and running means, zero gammas included, and positive running variances."""
+    generator = seeded(seed)
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point():
+            values = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+            tensor.copy_(values.abs() + 0.5 if name.endswith("running_var") else values)
+    return module
