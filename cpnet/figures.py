@@ -69,6 +69,19 @@ def accuracy_by_k(frame: pd.DataFrame, series: Mapping[str, str], chance: float)
     return figure
 
 
+def costs(frame: pd.DataFrame) -> Figure:
+    """Horizontal bars, one panel for each column that is relative to C2D, one bar a network."""
+    columns = [column for column in map(str, frame) if column.endswith("÷ C2D")]
+    figure, axes = plt.subplots(1, len(columns), figsize=(3.4 * len(columns), 0.38 * len(frame) + 0.9), sharey=True)
+    for axis, column in zip(axes, columns, strict=True):
+        sns.barplot(x=frame[column], y=list(frame.index), orient="h", color="C0", ax=axis)
+        for i, value in enumerate(frame[column]):
+            axis.text(value, i, f" {value:.2f}", va="center", fontsize=10)
+        axis.axvline(1, color="0.2", linestyle=":", linewidth=1.5)
+        axis.set(xlim=(0, 1.2 * frame[column].max()), xlabel=column, ylabel="")
+    return figure
+
+
 def arrows(
     frames: np.ndarray,
     query: tuple[int, int, int],

@@ -15,6 +15,7 @@ NOTEBOOKS = sorted((results.REPOSITORY / "notebooks").glob("*.ipynb"))
 TOY = results.REPOSITORY / "notebooks" / "01_toy_failure.ipynb"
 # Progress bars, a live training and provenance are all that may differ from run to run.
 IGNORED = {
+    "00_architectures.ipynb": [],
     "01_toy_failure.ipynb": ["results = reproduce(", "live = {", "pd.concat([results, controls])["],
 }
 

@@ -1,5 +1,6 @@
 """The README says what is there."""
 
+import itertools
 import re
 import shlex
 import subprocess
@@ -17,9 +18,16 @@ def test_it_is_short():
     assert len(README.splitlines()) < 120
 
 
+def expand(pattern):
+    """Braces as a shell expands them."""
+    parts = [part.split(",") for part in re.split(r"\{([^}]*)\}", pattern)]
+    return ["".join(choice) for choice in itertools.product(*parts)]
+
+
 def test_the_models_it_names_are_the_registry():
     (row,) = re.findall(r"^\| `cpnet/models/` \|(.*)\|$", README, re.M)
-    assert sorted(re.findall(r"`(\w+)`", row)) == list_models()
+    names = [name for pattern in re.findall(r"`([^`]+)`", row) for name in expand(pattern)]
+    assert sorted(names) == list_models()
 
 
 def test_paths_and_links_exist():
@@ -44,8 +52,10 @@ def test_commands_parse(line):
         assert option in done.stdout
 
 
-def test_the_snippet_runs():
-    (snippet,) = re.findall(r"```python\n(.*?)```", README, re.S)
+def test_the_snippets_run():
+    module, network = re.findall(r"```python\n(.*?)```", README, re.S)
     scope = {}
-    exec(snippet, scope)
+    exec(module, scope)
     assert scope["proposals"].indices.shape == (2, 8 * 14 * 14, 8)
+    exec(network.replace('pretrained="imagenet"', "pretrained=None"), scope)
+    assert scope["net"].k == 4 and scope["net"].frozen

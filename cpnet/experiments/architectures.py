@@ -1,6 +1,6 @@
 """The paper's architecture tables drawn from the built networks, and every parameter count that it prints, audited."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import floor
 from typing import Any
@@ -9,10 +9,13 @@ import pandas as pd
 import torch
 
 from cpnet.engine.memory import saved_for_backward
+from cpnet.experiments.claims import Claim, Verdict
 from cpnet.models import create_model
 from cpnet.models.summary import count_parameters, example_clip, multiply_adds, stages
 from cpnet.nn import CPModule, NonLocalBlock
 from cpnet.paper import read_table
+
+Judge = Callable[[pd.DataFrame], Verdict]
 
 MI, MILLION = 2**20, 10**6
 KINETICS, SOMETHING, JESTER = 400, 174, 27  # classes
@@ -186,6 +189,98 @@ def conclusions(frame: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def claims() -> list[Claim]:
+    """What the paper says about numbers of parameters, judged on an `audit`."""
+    smaller = "weights of convolutions and linear layers, of the stated architecture"
+    return [
+        Claim(
+            "Every printed count follows from the stated architecture",
+            "paper",
+            "the count at the printed number of decimals, rounded or truncated",
+            _every_count_follows,
+        ),
+        *(
+            Claim(
+                f"CPNet has fewer parameters than {other}",
+                "paper",
+                smaller,
+                _smaller("6", "CPNet (ours), 6 CP modules", row),
+            )
+            for other, row in (
+                ("NL C2D on ResNet-18", "NL C2D Net, 6 NL blocks [33]"),
+                ("C3D", "C3D"),
+                ("ARTNet", "ARTNet [32]"),
+            )
+        ),
+        Claim(
+            "CPNet has fewer parameters than NL C2D on ResNet-101",
+            "paper",
+            smaller,
+            _smaller("4", "CPNet C2D ResNet-101 (ours)", "NL C2D ResNet-101 [33]"),
+        ),
+        Claim(
+            "CPNet on ResNet-34 has less than half the parameters of Two-stream TRN",
+            "paper",
+            f"{smaller}; those of Two-stream TRN as printed",
+            _smaller_than_printed("5(a)", "CPNet Res34, 5 CP (ours)", "table5a", "trn_two_stream", 0.5),
+        ),
+        Claim(
+            "CPNet on ResNet-18 has less than half the parameters of MultiScale TRN",
+            "paper",
+            f"{smaller}; those of MultiScale TRN as printed",
+            _smaller_than_printed("5(a)", "CPNet Res18, 5 CP (ours)", "table5a", "trn", 0.5),
+        ),
+        Claim(
+            "CPNet is the smallest of the models compared on Jester",
+            "paper",
+            f"{smaller}; those of TPRN, the smallest other, as printed",
+            _smaller_than_printed("5(b)", "CPNet Res34, 5 CP (ours)", "table5b", "tprn", 1.0),
+        ),
+        Claim(
+            "ARTNet has as many parameters as C3D",
+            "paper",
+            f"{smaller}, within 1 %",
+            lambda frame: _judge(
+                abs(_stated(frame, "6", "ARTNet [32]") / _stated(frame, "6", "C3D") - 1) <= 0.01,
+                _stated(frame, "6", "ARTNet [32]"),
+                _stated(frame, "6", "C3D"),
+            ),
+        ),
+    ]
+
+
+def _every_count_follows(frame: pd.DataFrame) -> Verdict:
+    verdicts = conclusions(frame)["verdict"]
+    follow = int(verdicts.str.startswith("match").sum())
+    return Verdict("holds" if follow == len(verdicts) else "does not hold", f"{follow} of {len(verdicts)} do")
+
+
+def _smaller(table: str, row: str, other: str) -> Judge:
+    def judge(frame: pd.DataFrame) -> Verdict:
+        ours, theirs = _stated(frame, table, row), _stated(frame, table, other)
+        return _judge(ours < theirs, ours, theirs)
+
+    return judge
+
+
+def _smaller_than_printed(table: str, row: str, source: str, other: str, part: float) -> Judge:
+    def judge(frame: pd.DataFrame) -> Verdict:
+        printed = float(read_table(source).set_index(["row", "column"])["value"][other, "params"])
+        ours = _stated(frame, table, row)
+        return _judge(ours < part * printed, ours, part * printed)
+
+    return judge
+
+
+def _stated(frame: pd.DataFrame, table: str, row: str) -> float:
+    """Mi of the first stated reading of a row."""
+    return float(frame.loc[(frame["table"] == table) & (frame["row"] == row) & frame["stated"], "weights, Mi"].iloc[0])
+
+
+def _judge(holds: bool, ours: float, theirs: float) -> Verdict:
+    return Verdict("holds" if holds else "does not hold", f"{ours:.2f} against {theirs:.2f} Mi")
 
 
 def insertions(channels: tuple[int, ...] = (128, 256, 512)) -> pd.DataFrame:
