@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from cpnet.bench import DirectCPModule
 from cpnet.engine.memory import saved_for_backward
 from cpnet.experiments.claims import Claim, Verdict
 from cpnet.experiments.profiles import check_profile
@@ -151,16 +152,21 @@ def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def memory_of_positions() -> pd.DataFrame:
-    """MiB that one clip of 16 channels keeps for the backward pass: NL block, CP module, and positions on all pairs."""
+    """MiB that one clip of 16 channels keeps for the backward pass: NL block, CP module, and an MLP on all pairs."""
     resolutions = (8, 16)
     rows = {}
-    for name, growth in (("NL block", 1), (f"CP module, k = {DEFAULT_K}", 1), ("CP module, all other positions", 2)):
+    for name, growth in (
+        ("NL block", 1),
+        (f"CP module, k = {DEFAULT_K}", 1),
+        ("an MLP on all pairs", 2),
+    ):
         counts = []
         for size in resolutions:
             if name == "NL block":
                 module: nn.Module = NonLocalBlock(WIDTH, subsample=False)
             else:
-                module = CPModule(WIDTH, DEFAULT_K if growth == 1 else 3 * size**2, (WIDTH, WIDTH))
+                kind, k = (CPModule, DEFAULT_K) if growth == 1 else (DirectCPModule, 3 * size**2)
+                module = kind(WIDTH, k, (WIDTH, WIDTH))
             x = torch.randn(1, WIDTH, 4, size, size, generator=torch.Generator().manual_seed(0))
             counts.append(saved_for_backward(module, x.requires_grad_()) / 2**20)
         rows[name] = [*counts, counts[-1] * (32 / resolutions[-1]) ** (2 * growth)]
