@@ -1,0 +1,285 @@
+"""Indexes of Kinetics-400, Something-Something v2 and Jester v1, read from the folders as they are distributed.
+
+    Kinetics-400   annotations/{train,val,test}.csv or {train,val,test}.csv,
+                   with the header label,youtube_id,time_start,time_end,split;
+                   <split>/*.mp4 (CVDF) or <split>/<class>/*.mp4 (crawler);
+                   replacement/replacement_for_corrupted_k400/*.mp4
+    Something v2   something-something-v2-{labels,train,validation,test}.json or labels/{...}.json;
+                   20bn-something-something-v2/<id>.webm
+    Jester v1      jester-v1-{labels,train,validation,test}.csv or labels/{...}.csv;
+                   20bn-jester-v1/<id>/00001.jpg, ...
+
+Labels are matched by name. Their index is the alphabetical order of names for Kinetics and Jester, whose label files
+come in different orders, and the number in labels.json for Something-Something (alphabetical as well).
+"""
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+Dataset = Literal["kinetics", "something", "jester"]
+Split = Literal["train", "val", "test"]
+
+NUM_CLASSES = {"kinetics": 400, "something": 174, "jester": 27}
+NO_LABEL = -1
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm")
+SHOWN = 3  # examples of a problem in a summary
+
+# Mirrored, a clip of one is a clip of the other (the released code's pairs, by name).
+FLIP_PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
+    "kinetics": (),
+    "something": (
+        ("Pulling something from left to right", "Pulling something from right to left"),
+        ("Pushing something from left to right", "Pushing something from right to left"),
+        ("Turning the camera left while filming something", "Turning the camera right while filming something"),
+    ),
+    "jester": (
+        ("Sliding Two Fingers Left", "Sliding Two Fingers Right"),
+        ("Swiping Left", "Swiping Right"),
+    ),
+}
+# Not in the released code, although a mirror image of one looks like the other.
+TURNING_PAIR = ("Turning Hand Clockwise", "Turning Hand Counterclockwise")
+
+
+class Video(NamedTuple):
+    """An entry of an index: a video file, or a folder of JPEG frames."""
+
+    id: str
+    path: Path
+    label: int  # NO_LABEL in a test split without answers
+
+
+@dataclass
+class Index:
+    """What a split lists.
+
+    Attributes:
+        classes: names by label.
+        videos: those whose file or folder exists, in the order of the annotation.
+        missing: those whose file or folder does not exist, at the path where it was expected.
+        malformed: annotation rows that could not be used: where, and why.
+    """
+
+    dataset: str
+    split: str
+    classes: tuple[str, ...]
+    videos: list[Video] = field(default_factory=list)
+    missing: list[Video] = field(default_factory=list)
+    malformed: list[str] = field(default_factory=list)
+
+    @property
+    def n_expected(self) -> int:
+        """Videos that the split lists, there or not: what an accuracy is over."""
+        return len(self.videos) + len(self.missing)
+
+    def add(self, video: Video) -> None:
+        """Put a video where it belongs."""
+        (self.videos if video.path.exists() else self.missing).append(video)
+
+    def summary(self) -> str:
+        """One paragraph: how many videos and classes there are, and how many of what is wrong, with examples."""
+        official = NUM_CLASSES[self.dataset]
+        lines = [f"{self.dataset} {self.split}: {len(self.videos)} videos, {len(self.classes)} classes"]
+        if len(self.classes) != official:
+            lines[0] += f" (the official release has {official})"
+        for problem, items in (
+            ("listed but not there", [f"{video.id} at {video.path}" for video in self.missing]),
+            ("unusable rows", self.malformed),
+        ):
+            if items:
+                more = ", ..." if len(items) > SHOWN else ""
+                lines.append(f"{len(items)} {problem}: {', '.join(items[:SHOWN])}{more}")
+        return "\n".join(lines)
+
+
+def read_index(dataset: Dataset, root: str | Path, split: Split) -> Index:
+    """Read the index of a split.
+
+    Args:
+        root: the folder that holds annotations and videos, see the top of this file.
+
+    Raises:
+        FileNotFoundError: no annotation under `root`; the message names the places looked at.
+        ValueError: unknown data set or split, or an annotation file that is not what it should be.
+    """
+    readers = {"kinetics": _kinetics, "something": _something, "jester": _jester}
+    if dataset not in readers:
+        raise ValueError(f"dataset={dataset!r}: choose one of {', '.join(readers)}")
+    if split not in ("train", "val", "test"):
+        raise ValueError(f"split={split!r}: choose train, val or test")
+    index = readers[dataset](Path(root), split)
+    if not index.n_expected:
+        raise ValueError(f"no usable video in the {split} split under {root}\n{index.summary()}")
+    return index
+
+
+def flip_label_map(classes: Sequence[str], pairs: Iterable[tuple[str, str]]) -> dict[int, int]:
+    """Labels that swap when a clip is mirrored, both ways, from pairs of names.
+
+    Pairs of which `classes` has neither are left out, so that a subset of the classes can be used.
+
+    Raises:
+        ValueError: `classes` has one name of a pair only.
+    """
+    label = {name: i for i, name in enumerate(classes)}
+    found: dict[int, int] = {}
+    for pair in pairs:
+        known = [label[name] for name in pair if name in label]
+        if len(known) == 1:
+            raise ValueError(f"of the mirror pair {pair}, only one is among the {len(classes)} classes")
+        if known:
+            found |= {known[0]: known[1], known[1]: known[0]}
+    return found
+
+
+def _kinetics(root: Path, split: Split) -> Index:
+    tables = {name: _first(root, _kinetics_tables(name), required=name == split) for name in ("train", "val", split)}
+    labels = {
+        row["label"].replace("_", " ")
+        for table in tables.values()
+        if table
+        for _, row in _csv_rows(table)
+        if row.get("label")
+    }
+    index = Index("kinetics", split, tuple(sorted(labels)))
+    label = {name: i for i, name in enumerate(index.classes)}
+    replaced = _files_by_id(root / "replacement" / "replacement_for_corrupted_k400")
+    found = _files_by_id(root / split)
+    annotation = tables[split]
+    assert annotation is not None
+    for where, row in _csv_rows(annotation):
+        try:
+            video_id, name = row["youtube_id"], (row.get("label") or "").replace("_", " ")
+            stem = f"{video_id}_{int(row['time_start']):06d}_{int(row['time_end']):06d}"
+        except (KeyError, TypeError, ValueError) as error:
+            index.malformed.append(f"{where}: {type(error).__name__} {error}")
+            continue
+        path = next((files[key] for files in (replaced, found) for key in (stem, video_id) if key in files), None)
+        index.add(Video(video_id, path or root / split / f"{stem}.mp4", label[name] if name else NO_LABEL))
+    return index
+
+
+def _kinetics_tables(split: str) -> list[str]:
+    names = {"train": ("train",), "val": ("val", "validate"), "test": ("test",)}[split]
+    return [
+        f"{folder}{prefix}{name}.csv"
+        for folder in ("annotations/", "")
+        for prefix in ("", "kinetics_")
+        for name in names
+    ]
+
+
+def _files_by_id(folder: Path) -> dict[str, Path]:
+    """Video files in a folder and in its sub-folders, by stem and by YouTube id, the first 11 characters."""
+    found: dict[str, Path] = {}
+    for directory, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(directory, name)
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                found[path.stem] = path
+                found.setdefault(path.stem[:11], path)
+    return found
+
+
+def _something(root: Path, split: Split) -> Index:
+    labels = _json(_annotation(root, "something-something-v2", "labels", "json"), dict)
+    try:
+        label = {name: int(number) for name, number in labels.items()}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the labels of Something-Something under {root} are no map of names to numbers") from error
+    if sorted(label.values()) != list(range(len(label))):
+        raise ValueError(f"the labels of Something-Something under {root} are not numbered from 0 on")
+    index = Index("something", split, tuple(sorted(label, key=label.__getitem__)))
+    annotation = _annotation(root, "something-something-v2", _long(split), "json")
+    answers = _answers(root) if split == "test" else {}
+    for i, row in enumerate(_json(annotation, list)):
+        where = f"{annotation}, item {i}"
+        if not isinstance(row, dict) or "id" not in row:
+            index.malformed.append(f"{where}: no id")
+            continue
+        template = answers.get(str(row["id"])) if split == "test" else row.get("template", "")
+        _add(index, label, where, str(row["id"]), template, root / "20bn-something-something-v2", ".webm")
+    return index
+
+
+def _jester(root: Path, split: Split) -> Index:
+    names = [row[0] for _, row in _semicolon_rows(_annotation(root, "jester-v1", "labels", "csv")) if row[0]]
+    index = Index("jester", split, tuple(sorted(set(names))))
+    label = {name: i for i, name in enumerate(index.classes)}
+    answers = _answers(root) if split == "test" else {}
+    for where, row in _semicolon_rows(_annotation(root, "jester-v1", _long(split), "csv")):
+        name = answers.get(row[0]) if split == "test" else (row[1] if len(row) == 2 else "")
+        _add(index, label, where, row[0], name, root / "20bn-jester-v1", "")
+    return index
+
+
+def _add(
+    index: Index, label: Mapping[str, int], where: str, video_id: str, name: str | None, folder: Path, suffix: str
+) -> None:
+    """A TwentyBN video; `name` is None where no label is known, and brackets around placeholders are dropped."""
+    name = name if name is None else str(name).replace("[", "").replace("]", "")
+    if not video_id:
+        index.malformed.append(f"{where}: no id")
+    elif name is not None and name not in label:
+        index.malformed.append(f"{where}: unknown label {name!r}")
+    else:
+        index.add(Video(video_id, folder / f"{video_id}{suffix}", NO_LABEL if name is None else label[name]))
+
+
+def _answers(root: Path) -> dict[str, str]:
+    """Labels of the test split by id, where the release has them."""
+    file = _first(root, ["labels/test-answers.csv", "test-answers.csv"], required=False)
+    return {row[0]: row[1] for _, row in _semicolon_rows(file) if len(row) == 2} if file else {}
+
+
+def _long(split: str) -> str:
+    return "validation" if split == "val" else split
+
+
+def _annotation(root: Path, prefix: str, name: str, suffix: str) -> Path:
+    file = _first(root, [f"{prefix}-{name}.{suffix}", f"labels/{name}.{suffix}"])
+    assert file is not None
+    return file
+
+
+def _first(root: Path, names: Sequence[str], required: bool = True) -> Path | None:
+    """The first of some files that exists."""
+    for name in names:
+        if (root / name).is_file():
+            return root / name
+    if required:
+        raise FileNotFoundError(f"no annotation under {root}: looked for {', '.join(names)}")
+    return None
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows of a CSV file with a header, with where they stand."""
+    with path.open(newline="", encoding="utf-8") as lines:
+        reader = csv.DictReader(lines)
+        if "youtube_id" not in (reader.fieldnames or ()):
+            raise ValueError(f"{path} has no column youtube_id: its header is {reader.fieldnames}")
+        for row in reader:
+            yield f"{path}, line {reader.line_num}", row
+
+
+def _semicolon_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Fields of the lines of a file that are not empty, with where they stand."""
+    for i, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if line.strip():
+            yield f"{path}, line {i}", [part.strip() for part in line.split(";")]
+
+
+def _json(path: Path, kind: type) -> Any:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid JSON, it may be truncated: {error}") from error
+    if not isinstance(content, kind):
+        raise ValueError(f"{path} holds a {type(content).__name__}, not a {kind.__name__}: is it the right file?")
+    return content

@@ -1,0 +1,283 @@
+"""Each release in miniature, its files named as the real ones."""
+
+import json
+
+import pytest
+
+from cpnet.data.layouts import FLIP_PAIRS, NO_LABEL, TURNING_PAIR, Index, flip_label_map, read_index
+
+# YouTube ids may contain and begin with "_" and "-".
+KINETICS_VAL = [
+    ("air drumming", "-3cKuYD_x8I", 2, 12),
+    ("abseiling", "0wR5jVB-WPk", 417, 427),
+    ("zumba", "__NrybzYzUg", 0, 10),
+    ("petting animal (not cat)", "3caPS4FHFF8", 36, 46),
+    ("massaging person's head", "a_b-c_d-e_f", 1000, 1010),
+]
+CLASSES = ["abseiling", "air drumming", "massaging person's head", "petting animal (not cat)", "zumba"]
+
+
+def name(video_id, start, end):
+    return f"{video_id}_{start:06d}_{end:06d}.mp4"
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def write_kinetics_csv(path, rows, split="validate", is_cc=False):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = "label,youtube_id,time_start,time_end,split" + ",is_cc" * is_cc
+    lines = [
+        f'"{c}",{i},{s},{e},{split}' + ",0" * is_cc if " " in c else f"{c},{i},{s},{e},{split}" + ",0" * is_cc
+        for c, i, s, e in rows
+    ]
+    path.write_text("\n".join([header, *lines]) + "\n")
+
+
+def kinetics(root, layout):
+    if layout == "cvdf":
+        write_kinetics_csv(root / "annotations" / "val.csv", KINETICS_VAL)
+    else:
+        write_kinetics_csv(root / "kinetics_val.csv", KINETICS_VAL, is_cc=True)
+    for c, *clip in KINETICS_VAL:
+        folder = {"cvdf": "", "crawler": c, "underscores": c.replace(" ", "_")}[layout]
+        touch(root / "val" / folder / name(*clip))
+    return root
+
+
+@pytest.mark.parametrize("layout", ["cvdf", "crawler", "underscores"])
+def test_kinetics(tmp_path, layout):
+    index = read_index("kinetics", kinetics(tmp_path, layout), "val")
+    assert list(index.classes) == CLASSES
+    assert [video.id for video in index.videos] == [i for _, i, _, _ in KINETICS_VAL]
+    assert [index.classes[video.label] for video in index.videos] == [c for c, *_ in KINETICS_VAL]
+    assert [video.path.name for video in index.videos] == [name(*clip) for _, *clip in KINETICS_VAL]
+    assert not index.missing and not index.malformed and index.n_expected == 5
+    assert index.summary() == "kinetics val: 5 videos, 5 classes (the official release has 400)"
+
+
+def test_classes_of_kinetics_are_those_of_all_splits(tmp_path):
+    kinetics(tmp_path, "cvdf")
+    write_kinetics_csv(tmp_path / "annotations" / "train.csv", [("brush painting", "aaaaaaaaaaa", 1, 11)], "train")
+    touch(tmp_path / "train" / name("aaaaaaaaaaa", 1, 11))
+    train, val = (read_index("kinetics", tmp_path, split) for split in ("train", "val"))
+    assert train.classes == val.classes and len(train.classes) == 6
+    assert train.classes[train.videos[0].label] == "brush painting"
+
+
+def test_replacements_of_kinetics_are_matched_by_id(tmp_path):
+    kinetics(tmp_path, "cvdf")
+    replacement = tmp_path / "replacement" / "replacement_for_corrupted_k400" / "0wR5jVB-WPk_000417_000427.mp4"
+    touch(replacement)
+    (tmp_path / "val" / name("0wR5jVB-WPk", 417, 427)).unlink()
+    other = replacement.with_name("__NrybzYzUg_000003_000013.mp4")  # beside the damaged one, with other times
+    touch(other)
+    paths = {video.id: video.path for video in read_index("kinetics", tmp_path, "val").videos}
+    assert paths["0wR5jVB-WPk"] == replacement and paths["__NrybzYzUg"] == other
+    assert len(paths) == 5
+
+
+def test_kinetics_counts_what_is_missing_or_malformed(tmp_path):
+    kinetics(tmp_path, "cvdf")
+    (tmp_path / "val" / name(*KINETICS_VAL[2][1:])).unlink()
+    with (tmp_path / "annotations" / "val.csv").open("a") as lines:
+        lines.write("zumba,bbbbbbbbbbb,ten,20,validate\nzumba,ccccccccccc\n")
+    index = read_index("kinetics", tmp_path, "val")
+    assert [video.id for video in index.missing] == ["__NrybzYzUg"]
+    assert len(index.videos) == 4 and index.n_expected == 5
+    assert len(index.malformed) == 2 and "val.csv, line 7" in index.malformed[0]
+    assert "1 listed but not there: __NrybzYzUg at" in index.summary()
+    assert "2 unusable rows" in index.summary()
+
+
+def test_a_test_split_of_kinetics_may_have_no_labels(tmp_path):
+    kinetics(tmp_path, "cvdf")
+    (tmp_path / "annotations" / "test.csv").write_text("youtube_id,time_start,time_end,split\nzzzzzzzzzzz,1,11,test\n")
+    touch(tmp_path / "test" / name("zzzzzzzzzzz", 1, 11))
+    (video,) = read_index("kinetics", tmp_path, "test").videos
+    assert video.label == NO_LABEL
+
+
+TEMPLATES = [
+    "Holding something next to something",
+    "Pushing something from left to right",
+    "Pushing something from right to left",
+]
+
+
+def something(root, family):
+    names = {
+        "20bn": "something-something-v2-{}.json".format,
+        "qualcomm": "labels/{}.json".format,
+    }[family]
+
+    def write(part, content):
+        path = root / names(part)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+
+    write("labels", {template: str(i) for i, template in enumerate(TEMPLATES)})
+    write(
+        "validation",
+        [
+            {
+                "id": "78687",
+                "label": "holding potato next to vicks vaporub bottle",
+                "template": "Holding [something] next to [something]",
+                "placeholders": ["potato", "vicks vaporub bottle"],
+            },
+            {"id": "9", "label": "", "template": "Pushing [something] from right to left", "placeholders": ["cup"]},
+        ],
+    )
+    write("test", [{"id": "100001"}, {"id": "100002"}])
+    for video_id in ("78687", "9", "100001", "100002"):
+        touch(root / "20bn-something-something-v2" / f"{video_id}.webm")
+    return root
+
+
+@pytest.mark.parametrize("family", ["20bn", "qualcomm"])
+def test_something(tmp_path, family):
+    index = read_index("something", something(tmp_path, family), "val")
+    assert list(index.classes) == TEMPLATES
+    assert [(video.id, video.label, video.path.name) for video in index.videos] == [
+        ("78687", 0, "78687.webm"),
+        ("9", 2, "9.webm"),
+    ]
+
+
+def test_labels_of_something_are_the_numbers_of_its_file(tmp_path):
+    something(tmp_path, "20bn")
+    order = {TEMPLATES[0]: "2", TEMPLATES[1]: "0", TEMPLATES[2]: "1"}
+    (tmp_path / "something-something-v2-labels.json").write_text(json.dumps(order))
+    assert [video.label for video in read_index("something", tmp_path, "val").videos] == [2, 1]
+
+
+def test_answers_of_the_test_split_are_used_where_they_are(tmp_path):
+    something(tmp_path, "qualcomm")
+    assert [video.label for video in read_index("something", tmp_path, "test").videos] == [NO_LABEL, NO_LABEL]
+    (tmp_path / "labels" / "test-answers.csv").write_text(f"100002;{TEMPLATES[1]}\n100001;{TEMPLATES[0]}\n")
+    assert [video.label for video in read_index("something", tmp_path, "test").videos] == [0, 1]
+
+
+def test_something_counts_what_is_missing_or_malformed(tmp_path):
+    something(tmp_path, "20bn")
+    file = tmp_path / "something-something-v2-validation.json"
+    rows = [*json.loads(file.read_text()), {"id": "5", "template": "Eating [something]"}, {"template": TEMPLATES[0]}, 3]
+    file.write_text(json.dumps(rows))
+    (tmp_path / "20bn-something-something-v2" / "9.webm").unlink()
+    index = read_index("something", tmp_path, "val")
+    assert [video.id for video in index.videos] == ["78687"]
+    assert [video.id for video in index.missing] == ["9"]
+    assert len(index.malformed) == 3 and "unknown label 'Eating something'" in index.malformed[0]
+
+
+GESTURES = ["Swiping Right", "Doing other things", "Swiping Left", "Thumb Up"]  # not in alphabetical order
+
+
+def jester(root, family):
+    names = {"20bn": "jester-v1-{}.csv".format, "qualcomm": "labels/{}.csv".format}[family]
+    for part, content in (
+        ("labels", GESTURES),
+        ("train", ["34870;Swiping Left", "56557;Thumb Up", "129112;Doing other things"]),
+        ("test", ["4", "7"]),
+    ):
+        path = root / names(part)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(content) + "\n")
+    for video_id in (34870, 56557, 129112, 4, 7):
+        touch(root / "20bn-jester-v1" / str(video_id) / "00001.jpg")
+    return root
+
+
+@pytest.mark.parametrize("family", ["20bn", "qualcomm"])
+def test_jester(tmp_path, family):
+    index = read_index("jester", jester(tmp_path, family), "train")
+    assert list(index.classes) == sorted(GESTURES)
+    assert [(video.id, index.classes[video.label]) for video in index.videos] == [
+        ("34870", "Swiping Left"),
+        ("56557", "Thumb Up"),
+        ("129112", "Doing other things"),
+    ]
+    assert all(video.path.is_dir() for video in index.videos)
+    assert [video.label for video in read_index("jester", tmp_path, "test").videos] == [NO_LABEL, NO_LABEL]
+
+
+def test_jester_counts_what_is_missing_or_malformed(tmp_path):
+    jester(tmp_path, "20bn")
+    with (tmp_path / "jester-v1-train.csv").open("a") as lines:
+        lines.write("11;Thumb Up\n12;Waving\n13\n;Thumb Up\n\n")
+    index = read_index("jester", tmp_path, "train")
+    assert [video.id for video in index.missing] == ["11"]
+    assert [row.rsplit(": ", 1)[1] for row in index.malformed] == [
+        "unknown label 'Waving'",
+        "unknown label ''",
+        "no id",
+    ]
+    assert index.n_expected == 4
+
+
+# What cannot be read at all
+
+
+@pytest.mark.parametrize("dataset", ["kinetics", "something", "jester"])
+def test_an_empty_root_is_named_with_what_was_looked_for(tmp_path, dataset):
+    with pytest.raises(FileNotFoundError, match=rf"no annotation under {tmp_path}: looked for .*(csv|json)"):
+        read_index(dataset, tmp_path, "val")
+
+
+def test_unknown_data_sets_and_splits_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="dataset='ucf101': choose one of kinetics, something, jester"):
+        read_index("ucf101", tmp_path, "val")
+    with pytest.raises(ValueError, match="split='validation': choose train, val or test"):
+        read_index("jester", tmp_path, "validation")
+
+
+def test_damaged_annotations_are_named(tmp_path):
+    something(tmp_path, "20bn")
+    labels = tmp_path / "something-something-v2-labels.json"
+    whole = labels.read_text()
+    for content, message in [
+        (whole[:-5], "labels.json is not valid JSON, it may be truncated"),
+        ("[1]", "labels.json holds a list, not a dict"),
+        (json.dumps({TEMPLATES[0]: "zero"}), "no map of names to numbers"),
+        (json.dumps({TEMPLATES[0]: "1"}), "not numbered from 0 on"),
+    ]:
+        labels.write_text(content)
+        with pytest.raises(ValueError, match=message):
+            read_index("something", tmp_path, "val")
+    write_kinetics_csv(tmp_path / "annotations" / "val.csv", [])
+    with pytest.raises(ValueError, match="no usable video in the val split"):
+        read_index("kinetics", tmp_path, "val")
+    (tmp_path / "annotations" / "val.csv").write_text("video;class\n")
+    with pytest.raises(ValueError, match=r"val.csv has no column youtube_id: its header is \['video;class'\]"):
+        read_index("kinetics", tmp_path, "val")
+
+
+# Mirror pairs
+
+JESTER = """Doing other things;Drumming Fingers;No gesture;Pulling Hand In;Pulling Two Fingers In;Pushing Hand Away
+Pushing Two Fingers Away;Rolling Hand Backward;Rolling Hand Forward;Shaking Hand;Sliding Two Fingers Down
+Sliding Two Fingers Left;Sliding Two Fingers Right;Sliding Two Fingers Up;Stop Sign;Swiping Down;Swiping Left
+Swiping Right;Swiping Up;Thumb Down;Thumb Up;Turning Hand Clockwise;Turning Hand Counterclockwise
+Zooming In With Full Hand;Zooming In With Two Fingers;Zooming Out With Full Hand;Zooming Out With Two Fingers"""
+
+
+def test_mirror_pairs_of_jester_have_the_official_numbers():
+    classes = JESTER.replace("\n", ";").split(";")
+    assert len(classes) == 27
+    assert flip_label_map(classes, FLIP_PAIRS["jester"]) == {11: 12, 12: 11, 16: 17, 17: 16}
+    more = flip_label_map(classes, [*FLIP_PAIRS["jester"], TURNING_PAIR])
+    assert more == {11: 12, 12: 11, 16: 17, 17: 16, 21: 22, 22: 21}
+
+
+def test_mirror_pairs_may_be_left_out_but_not_halved():
+    assert flip_label_map(TEMPLATES, FLIP_PAIRS["something"]) == {1: 2, 2: 1}
+    with pytest.raises(ValueError, match="only one is among the 2 classes"):
+        flip_label_map(TEMPLATES[:2], FLIP_PAIRS["something"])
+
+
+def test_a_summary_shows_a_few_examples_of_many():
+    index = Index("jester", "train", ("a",), malformed=[f"line {i}" for i in range(9)])
+    assert index.summary().splitlines()[1] == "9 unusable rows: line 0, line 1, line 2, ..."
