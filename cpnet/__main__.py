@@ -49,6 +49,10 @@ def reproduce(
     if unknown:
         sys.exit(f"no row {unknown[0]!r} in {table}: choose among {', '.join(names)}")
     runs = [run for run in runs if (not rows or run.row in rows) and (not seeds or run.seed in seeds)]
+    if not runs:
+        sys.exit(
+            f"no run of {table} has seed {', '.join(map(str, seeds))}" + (f" in {', '.join(rows)}" if rows else "")
+        )
     frame = reproduce_runs(runs, rerun=rerun, device=device, out=out, jobs=jobs)
     print(frame[["table", "row", "profile", "seed", "train_top1", "val_top1", "wall_s"]].to_string(index=False))
 
@@ -133,6 +137,8 @@ def models(pattern: Annotated[str, tyro.conf.Positional] = "*") -> None:
     from cpnet.models import create_model, list_models
     from cpnet.models.summary import count_parameters
 
+    if not list_models(pattern):
+        raise ValueError(f"no network matches {pattern!r}: there are {', '.join(list_models())}")
     for name in list_models(pattern):
         with torch.device("meta"):
             weights = count_parameters(create_model(name))["weights"]
@@ -166,8 +172,11 @@ def summary(
     from cpnet.models.summary import count_parameters, example_clip, stages
 
     toy = name.endswith("_toy")
-    num_frames = num_frames or (4 if toy else 8)
-    size = size or (32 if toy else 224 if name.endswith("101") else 112)
+    num_frames = (4 if toy else 8) if num_frames is None else num_frames
+    size = (32 if toy else 224 if name.endswith("101") else 112) if size is None else size
+    for option, value in {"num-frames": num_frames, "size": size, "num-classes": num_classes, "k": k}.items():
+        if value is not None and value < 1:
+            raise ValueError(f"--{option} {value}: give 1 or more")
     options = {"variant": variant, "num_classes": num_classes, "width": width, "positions": positions, "k": k}
     arguments: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
     if "num_frames" in resolve_arguments(name):

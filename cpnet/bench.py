@@ -14,58 +14,16 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cpnet.data.toy import ToyMotion
 from cpnet.models import create_model
+from cpnet.models.families import VARIANTS
 from cpnet.models.resnet import Layers, ResNet
 from cpnet.nn import CPModule, correspondence_proposals
+from cpnet.nn.direct import DirectCPModule, cdist_proposals
 
 R = TypeVar("R")
-
-
-class DirectCPModule(CPModule):
-    """Eq. 1 as printed, the reference of tests and timings: N x N distances, concatenated pairs, every layer on each.
-
-    Ties fall as `torch.topk` has them.
-    """
-
-    def _propose(self, f: Tensor) -> Tensor:
-        return cdist_proposals(f, self.k)
-
-    def _embed(self, f: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
-        points = f.flatten(2).transpose(1, 2)  # (B, N, D)
-        B, N = points.shape[:2]
-        neighbours = points[torch.arange(B, device=f.device)[:, None, None], indices]  # (B, N, k, D)
-        parts = [points[:, :, None].expand_as(neighbours), neighbours]
-        if self.displacement:
-            places = torch.unravel_index(torch.arange(N, device=f.device), f.shape[2:])  # (t, h, w), (N,) each
-            p = torch.stack([place.to(f) / n for place, n in zip(places, f.shape[2:], strict=True)], dim=1)  # (N, 3)
-            parts.insert(0, p[indices] - p[:, None])  # (B, N, k, 3)
-        pairs = torch.cat(parts, dim=3)  # (B, N, k, 2D + 3)
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            pairs = F.relu(_over_rows(norm, layer(pairs)))  # (B, N, k, h_i)
-        if self.pool == "before_projection":
-            best, winner = pairs.max(dim=2)  # (B, N, h)
-            g = _over_rows(self.projection_norm, self.projection(best))  # (B, N, C)
-            return g.transpose(1, 2), winner.masked_fill(best.detach() == 0, -1)
-        best, winner = _over_rows(self.projection_norm, self.projection(pairs)).max(dim=2)  # (B, N, C)
-        return best.transpose(1, 2), winner
-
-
-def _over_rows(norm: nn.Module, x: Tensor) -> Tensor:
-    """Normalise (..., h) over everything but the last axis."""
-    return norm(x.flatten(0, -2)).view(x.shape)
-
-
-@torch.no_grad()
-def cdist_proposals(f: Tensor, k: int) -> Tensor:
-    """Nearest positions of other frames, (B, N, k), from all N x N distances of `f` (B, C, T, H, W)."""
-    points = f.flatten(2).transpose(1, 2)  # (B, N, C)
-    frame = torch.arange(points.shape[1], device=f.device) // (f.shape[3] * f.shape[4])  # (N,)
-    distances = torch.cdist(points, points).masked_fill_(frame[:, None] == frame, torch.inf)  # (B, N, N)
-    return distances.topk(k, dim=2, largest=False).indices
 
 
 @torch.no_grad()
@@ -142,6 +100,7 @@ def bench_cp(
         threads: CPU threads, the same for all; torch's default if None.
         cases: sizes.
     """
+    _check_device(device)
     threads = torch.get_num_threads() if threads is None else threads
     searches = list(SEARCHES)
     if device != "cpu" or find_spec("faiss") is None:
@@ -178,6 +137,7 @@ def bench_models(
         shape: (B, T, side) of the clips.
         width: channels of conv1.
     """
+    _check_device(device)
     B, T, side = shape
     x = torch.randn(B, 3, T, side, side, device=device)
     nets: dict[str, Callable[[], nn.Module]] = {
@@ -186,7 +146,9 @@ def bench_models(
         )
         for family in ("c2d", "c3d", "nl", "artnet", "trn", "cpnet")
     }
-    nets["c2d, Conv3d 1x3x3"] = partial(ResNet, depth, Layers(1), num_classes=400, width=width, stem="112", dropout=0.5)
+    nets["c2d, Conv3d 1x3x3"] = partial(
+        ResNet, depth, Layers(1), num_classes=400, width=width, stem=VARIANTS["released"].stem[depth], dropout=0.5
+    )
     threads = torch.get_num_threads()
     print(f"{device}, {threads} thread(s), median of {repeats}: forward and backward of {B} clips of {T}x{side}x{side}")
     print(f"{'':24}{'ms':>10}{'relative to C2D':>20}")
@@ -199,6 +161,11 @@ def bench_models(
             f"{name:24}{1e3 * seconds[name]:>10.1f}{seconds[name] / next(iter(seconds.values())):>19.2f}x", flush=True
         )
     return seconds
+
+
+def _check_device(device: str) -> None:
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"device={device!r}: this machine has no GPU that torch can use")
 
 
 def _step(net: nn.Module, x: Tensor) -> None:

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from cpnet.bench import Case, DirectCPModule, bench_cp, bench_models, cdist_proposals, faiss_proposals
+from cpnet.bench import Case, bench_cp, bench_models, faiss_proposals
 from cpnet.nn import CPModule, correspondence_proposals
+from cpnet.nn.direct import DirectCPModule, cdist_proposals
 
 
 def test_every_search_finds_the_same_neighbours():

@@ -1,6 +1,7 @@
 """Statistics of batch norms, computed anew from training clips."""
 
 from collections.abc import Iterable
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,12 @@ def precise_batch_norm(model: nn.Module, batches: Iterable[Tensor], device: torc
     Moving averages mix statistics of weights that have changed since; with few or small batches that costs accuracy.
 
     Raises:
-        ValueError: the batch norms are frozen.
+        ValueError: the batch norms are frozen, or there is no batch.
     """
-    if getattr(model, "frozen", False):
+    if any(getattr(module, "frozen", False) for module in model.modules()):
         raise ValueError("batch norms are frozen: compute precise statistics before `freeze_batch_norm`")
-    torch.optim.swa_utils.update_bn(batches, model, device)
+    batches = iter(batches)
+    first = next(batches, None)
+    if first is None:
+        raise ValueError("no batch to compute statistics from")
+    torch.optim.swa_utils.update_bn(chain([first], batches), model, device)

@@ -8,13 +8,13 @@ import pandas as pd
 import torch
 from torch import nn
 
-from cpnet.bench import DirectCPModule
 from cpnet.engine.memory import saved_for_backward
 from cpnet.experiments.claims import Claim, Verdict
 from cpnet.experiments.profiles import check_profile
 from cpnet.experiments.run import Run, Schedule
 from cpnet.models.toy import WIDTH
 from cpnet.nn import CPModule, NonLocalBlock
+from cpnet.nn.direct import DirectCPModule
 from cpnet.paper import read_table
 
 TABLE, CONTROLS = "table1", "table1_controls"

@@ -4,15 +4,15 @@ Arguments that all of them take:
 
     num_classes: 400 for Kinetics, 174 for Something-Something, 27 for Jester.
     variant: "released", as the authors' code has it, or "paper", as printed; book/ambiguities.md lists the differences.
-        It sets what is left at None.
+        It sets what is left at None, except positions: those of ResNet-18 are the paper's six in both variants.
     width: channels of conv1 and res2, 64 in the paper; others scale with it.
     stem: strides up to res2, see `cpnet.models.resnet.STEMS`.
-    dropout: before the last linear layer.
+    dropout: before the last linear layer; of TRN, before the reduction of frame features.
     pretrained: "imagenet", or a file of weights with torchvision's names; see `cpnet.models.pretrained`.
     seed: of random ties and random frame tuples. Initial weights follow torch's global generator.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -34,7 +34,7 @@ class Variant(NamedTuple):
     pool: Pool
     shrink: int  # of CP modules at res3
     k: dict[int, int]
-    hidden: dict[int, tuple[float, ...]]
+    hidden_fractions: dict[int, tuple[float, ...]]
     bottleneck: dict[int, float | None]
 
 
@@ -44,7 +44,7 @@ VARIANTS = {
         pool="before_projection",
         shrink=2,
         k={18: 8, 34: 8, 101: 4},
-        hidden={18: (1 / 4, 1 / 2), 34: (1 / 4, 1 / 2), 101: (1 / 8,)},
+        hidden_fractions={18: (1 / 4, 1 / 2), 34: (1 / 4, 1 / 2), 101: (1 / 8,)},
         bottleneck={18: None, 34: None, 101: 1 / 8},
     ),
     "paper": Variant(
@@ -52,7 +52,7 @@ VARIANTS = {
         pool="after_projection",
         shrink=1,
         k={18: 8, 34: 12, 101: 4},
-        hidden={18: (1 / 4, 1 / 2), 34: (1 / 4, 1 / 2), 101: (1 / 16, 1 / 8)},
+        hidden_fractions={18: (1 / 4, 1 / 2), 34: (1 / 4, 1 / 2), 101: (1 / 16, 1 / 8)},
         bottleneck={18: None, 34: None, 101: None},
     ),
 }
@@ -184,8 +184,8 @@ def nl(
     """
     stem = stem or _variant(variant).stem[depth]
     net = ResNet(depth, Layers(), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
-    for place in NL_POSITIONS[depth] if positions is None else positions:
-        block = net.block((place[0], place[1]))
+    for place in _places(positions, {"": NL_POSITIONS[depth]}, ""):
+        block = net.block(place)
         block.nl.append(NonLocalBlock(block.out_channels, subsample=subsample))
     return load_pretrained(net, pretrained)
 
@@ -200,7 +200,7 @@ def cpnet(
     dropout: float = 0.5,
     positions: str | Sequence[Place] | None = None,
     k: int | None = None,
-    hidden: Sequence[float] | None = None,
+    hidden_fractions: Sequence[float] | None = None,
     pool: Pool | None = None,
     shrink: int | None = None,
     displacement: bool = True,
@@ -213,8 +213,9 @@ def cpnet(
     Args:
         positions: a row of the paper by name ("1", "2", "4", "6", "res3", "res4", "res5", "5" and "5_res5" of
             ResNet-18; "5" of ResNet-34 and -101), or (stage, block) of each module. "6" or "5" if None.
-        k: proposals per position; also an attribute of the net that may be set.
-        hidden: widths of the hidden layers of the MLP, as fractions of the features' channels.
+        k: proposals per position; also an attribute of the net that may be set. 12 for Something-Something and Jester
+            in the paper, 8 in the released code.
+        hidden_fractions: widths of the hidden layers of the MLP, over the features' channels; (0.25, 0.5) in the paper.
         pool, displacement, ties: see `cpnet.nn.CPModule`.
         shrink: of the modules at res3; others search at full resolution.
     """
@@ -222,13 +223,16 @@ def cpnet(
     stem = stem or settings.stem[depth]
     net = CPNet(depth, Layers(), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
     narrow = settings.bottleneck[depth]
-    for i, place in enumerate(_places(depth, positions)):
+    fractions = settings.hidden_fractions[depth] if hidden_fractions is None else hidden_fractions
+    if not fractions or min(fractions) <= 0 or max(fractions) > 4:
+        raise ValueError(f"hidden_fractions={fractions}: give fractions of the channels, such as (0.25, 0.5)")
+    for i, place in enumerate(_places(positions, POSITIONS[depth], DEFAULT_POSITIONS[depth])):
         block = net.block(place)
         C = block.out_channels
         module = CPModule(
             C,
             settings.k[depth] if k is None else k,
-            tuple(max(1, int(C * part)) for part in (settings.hidden[depth] if hidden is None else hidden)),
+            tuple(max(1, int(C * fraction)) for fraction in fractions),
             pool=pool or settings.pool,
             shrink=(settings.shrink if shrink is None else shrink) if place[0] == 3 else 1,
             bottleneck=None if narrow is None else max(1, int(C * narrow)),
@@ -246,15 +250,21 @@ def _variant(name: str) -> Variant:
     return VARIANTS[name]
 
 
-def _places(depth: int, positions: str | Sequence[Place] | None) -> tuple[Place, ...]:
-    positions = DEFAULT_POSITIONS[depth] if positions is None else positions
-    if not isinstance(positions, str):
-        return tuple((stage, block) for stage, block in positions)
-    if positions not in POSITIONS[depth]:
-        raise ValueError(
-            f"positions={positions!r}: choose one of {', '.join(POSITIONS[depth])}, or give (stage, block) pairs"
-        )
-    return POSITIONS[depth][positions]
+def _places(
+    positions: str | Sequence[Place] | None, presets: Mapping[str, tuple[Place, ...]], default: str
+) -> tuple[Place, ...]:
+    """Positions by the name of a preset, or as given."""
+    positions = default if positions is None else positions
+    if isinstance(positions, str | int) and str(positions) in presets:
+        return presets[str(positions)]
+    try:
+        places = () if isinstance(positions, str) else tuple((int(stage), int(block)) for stage, block in positions)
+    except (TypeError, ValueError):
+        places = ()
+    if not places:
+        named = f"choose one of {', '.join(presets)}, or give" if any(presets) else "give"
+        raise ValueError(f"positions={positions!r}: {named} (stage, block) pairs, such as [(4, 0), (4, 1)]")
+    return places
 
 
 for _family in (c2d, c3d, nl, artnet, trn, cpnet):

@@ -1,12 +1,11 @@
-"""Initial weights from files with torchvision's names: ImageNet's, or those of a C2D of ours."""
+"""Initial weights from files with torchvision's names: ImageNet's, or those of a network of this package."""
 
 import re
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TypeVar
 
 import torch
-from safetensors import SafetensorError
+import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -19,12 +18,14 @@ URL = "https://download.pytorch.org/models/{}"
 # torchvision's IMAGENET1K_V1; torch.hub checks the hash in the name.
 IMAGENET = {18: "resnet18-f37072fd.pth", 34: "resnet34-b627a593.pth", 101: "resnet101-63fe2227.pth"}
 HEAD = ("fc.", "relation.")  # classes differ
+INSERTED = re.compile(r"\.(cp|nl)\.\d")  # CP modules and NL blocks; a file of another CPNet may have them
 SHOWN = 5  # keys in an error
 
 
 def load_pretrained(net: Net, source: str | Path | None) -> Net:
-    """Load the weights of a net of frames into all layers that it has, and list the others in `net.fresh`.
+    """Load all weights that a file has for the net, but for its classes, and list the others in `net.fresh`.
 
+    The file must have every weight of the residual network. CP modules and NL blocks are loaded if it has them.
     Weights of 3D convolutions are those of 2D ones, repeated in time and divided by the number of repeats. In a SMART
     block both branches start from the convolution that it replaces, and the appearance norm from that one's norm.
 
@@ -41,6 +42,7 @@ def load_pretrained(net: Net, source: str | Path | None) -> Net:
     own = net.state_dict()
     names = _source_names(net)
     where, weights = _read(source, net.depth)
+    names |= {name: name for name in weights if name in own and INSERTED.search(name)}
     missing = [name for name in dict.fromkeys(names.values()) if name not in weights]
     unexpected = [name for name in weights if name not in names.values() and not name.startswith(HEAD)]
     missing, unexpected = (
@@ -65,9 +67,7 @@ def load_pretrained(net: Net, source: str | Path | None) -> Net:
 
 def _source_names(net: ResNet) -> dict[str, str]:
     """For each entry of the net's state dict that can be loaded, the key in the file."""
-    names = {
-        name: name for name in net.state_dict() if not name.startswith(HEAD) and not re.search(r"\.(cp|nl)\.\d", name)
-    }
+    names = {name: name for name in net.state_dict() if not name.startswith(HEAD) and not INSERTED.search(name)}
     for path, block in net.named_modules():
         if not isinstance(block, SMARTBlock):
             continue
@@ -79,10 +79,11 @@ def _source_names(net: ResNet) -> dict[str, str]:
 
 
 def _inflate(weight: Tensor, like: Tensor) -> Tensor:
-    """A 2D convolution as a 3D one that gives the same on a clip of equal frames."""
+    """A 2D convolution as a 3D one that gives the same on a clip of equal frames; 1x1 in the middle of 3x3."""
     if weight.ndim != 4 or like.ndim != 5:
         return weight
-    T = like.shape[2]
+    T, border = like.shape[2], (like.shape[4] - weight.shape[3]) // 2
+    weight = F.pad(weight, (border,) * 4)  # none, but for 3x3x3 shortcuts
     return weight.unsqueeze(2).repeat(1, 1, T, 1, 1) / T  # (out, in, T, H, W)
 
 
@@ -98,7 +99,7 @@ def _read(source: str | Path, depth: int) -> tuple[str, dict[str, Tensor]]:
         if path.suffix == ".safetensors":
             return str(path), load_file(path)
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, UnpicklingError, SafetensorError, ValueError) as error:
+    except Exception as error:  # a damaged pickle can raise almost anything
         raise ValueError(
             f"{path} cannot be read as weights, it may be truncated: fetch or write it again ({error})"
         ) from error

@@ -35,7 +35,7 @@ def create_model(name: str, **arguments: Any) -> nn.Module:
     Raises:
         ValueError: unknown model, or an argument it does not take; the message lists what there is.
     """
-    arguments = resolve_arguments(name, **arguments)
+    resolve_arguments(name, **arguments)
     return _models[name](**arguments)
 
 
@@ -47,7 +47,8 @@ def resolve_arguments(name: str, **arguments: Any) -> dict[str, Any]:
     unknown = sorted(set(arguments) - set(takes))
     if unknown:
         raise ValueError(f"{name} takes no argument {', '.join(unknown)}: it takes {', '.join(takes)}")
-    return {argument: arguments.get(argument, parameter.default) for argument, parameter in takes.items()}
+    defaults = {name: p.default for name, p in takes.items() if p.default is not inspect.Parameter.empty}
+    return defaults | arguments
 
 
 def list_models(pattern: str = "*") -> list[str]:

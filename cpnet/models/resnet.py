@@ -12,6 +12,7 @@ from cpnet.nn import CPModule, SMARTBlock
 Stem = Literal["224", "112", "112_no_pool"]
 Place = tuple[int, int]  # stage (3 is res3) and block in it, from 0
 
+GATES = ("projection_norm.weight", ".nl.0.norm.weight")  # gammas of CP modules and NL blocks that start at zero
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
 
@@ -41,12 +42,15 @@ class Layers:
     def conv(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, smart: bool = False) -> nn.Module:
         half = kernel // 2
         if self.time is None:
-            return nn.Conv2d(in_channels, out_channels, kernel, stride, half, bias=False)
-        t = min(kernel, self.time)
-        if smart and self.smart:
-            return SMARTBlock(in_channels, out_channels, (t, kernel, kernel), (1, stride, stride))
-        size, strides, padding = (t, kernel, kernel), (1, stride, stride), (t // 2, half, half)
-        return nn.Conv3d(in_channels, out_channels, size, strides, padding, bias=False)
+            conv: nn.Conv2d | nn.Conv3d = nn.Conv2d(in_channels, out_channels, kernel, stride, half, bias=False)
+        else:
+            t = min(kernel, self.time)
+            size, strides, padding = (t, kernel, kernel), (1, stride, stride), (t // 2, half, half)
+            if smart and self.smart:
+                return SMARTBlock(in_channels, out_channels, size, strides)
+            conv = nn.Conv3d(in_channels, out_channels, size, strides, padding, bias=False)
+        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")  # as torchvision
+        return conv
 
     def norm(self, channels: int) -> nn.Module:
         return nn.BatchNorm2d(channels) if self.time is None else nn.BatchNorm3d(channels)
@@ -91,7 +95,8 @@ class Block(nn.Module):
             out = self.bn3(self.conv3(out.relu_()))
         x = out + (x if self.downsample is None else self.downsample(x))
         x = _on_clips(self.cp, x, T)
-        return _on_clips(self.nl, x.relu_(), T)
+        x = x.relu() if self.cp else x.relu_()  # the output of a CP module stays readable for hooks
+        return _on_clips(self.nl, x, T)
 
 
 class Stage(nn.Sequential):
@@ -155,9 +160,8 @@ class ResNet(nn.Module):
         if relation is None:
             self.dropout = nn.Dropout(dropout)
             self.fc = nn.Linear(channels, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.kaiming_normal_(self.fc.weight, nonlinearity="relu")  # as the released code
+            nn.init.zeros_(self.fc.bias)
 
     def block(self, place: Place) -> Block:
         """A block by stage and index.
@@ -192,7 +196,17 @@ class ResNet(nn.Module):
         return self.fc(self.dropout(frames.mean(1)))
 
     def freeze_batch_norm(self) -> Self:
-        """From now on batch norms keep their statistics, gamma and beta, in training too (the paper's later phases)."""
+        """From now on batch norms keep their statistics, gamma and beta, in training too (the paper's later phases).
+
+        Raises:
+            ValueError: CP modules or NL blocks are untrained; frozen at gamma zero, they would never learn.
+        """
+        last = [(name, p) for name, p in self.named_parameters() if name.endswith(GATES)]
+        untrained = [name for name, gamma in last if not gamma.any()]
+        if untrained:
+            raise ValueError(
+                f"{untrained[0]} is still zero, so what it scales could never learn: train or load it first"
+            )
         self.frozen = True
         for norm in self._batch_norms():
             for parameter in norm.parameters():

@@ -37,9 +37,11 @@ def multiply_adds(model: nn.Module, clip: Tensor) -> dict[str, int]:
     """
     training = model.training
     counter = FlopCounterMode(display=False)
-    with counter, sdpa_kernel(SDPBackend.MATH):  # fused attention would count as nothing
-        model.eval()(clip)
-    model.train(training)
+    try:
+        with counter, sdpa_kernel(SDPBackend.MATH):  # fused attention would count as nothing
+            model.eval()(clip)
+    finally:
+        model.train(training)
     counts = {name.partition(".")[2]: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()}
     return counts | {"": counter.get_total_flops() // 2}
 

@@ -67,6 +67,10 @@ class CPModule(nn.Module):
         super().__init__()
         if pool not in ("before_projection", "after_projection"):
             raise ValueError(f'pool={pool!r}: choose "before_projection" or "after_projection"')
+        if ties not in ("random", "index"):
+            raise ValueError(f'ties={ties!r}: choose "random" or "index"')
+        if k < 1:
+            raise ValueError(f"k={k}: give 1 or more")
         if shrink < 1:
             raise ValueError(f"shrink={shrink}: the search resolution is divided by it, give 1 or more")
         hidden = (channels // 4, channels // 2) if hidden is None else tuple(hidden)

@@ -1,9 +1,12 @@
 """The multi-scale temporal-relation head of Zhou et al., ECCV 2018 (TRN), as in zhoubolei/TRN-pytorch."""
 
-from itertools import combinations
+from math import comb
+from random import Random
 
 import torch
 from torch import Tensor, nn
+
+MANY = 10_000  # tuples; there are exponentially many in the number of frames
 
 
 class MultiScaleRelation(nn.Module):
@@ -58,10 +61,27 @@ class MultiScaleRelation(nn.Module):
         return torch.stack(logits).sum(0)
 
     def _tuples(self, size: int) -> list[tuple[int, ...]]:
-        every = list(combinations(range(self.num_frames), size))
-        count = min(self.tuples_per_scale, len(every))
-        if self.training:
-            chosen = torch.randperm(len(every), generator=self._generator)[:count].tolist()
+        total = comb(self.num_frames, size)
+        count = min(self.tuples_per_scale, total)
+        if not self.training:
+            chosen = [i * total // count for i in range(count)]
+        elif total <= MANY:
+            chosen = torch.randperm(total, generator=self._generator)[:count].tolist()
+        else:  # randperm would list them all
+            seed = int(torch.randint(2**31, (), generator=self._generator))
+            chosen = Random(seed).sample(range(total), count)
+        return [_combination(i, self.num_frames, size) for i in chosen]
+
+
+def _combination(rank: int, n: int, size: int) -> tuple[int, ...]:
+    """The combination of `size` out of range(n) at a place of the lexicographic order."""
+    chosen: list[int] = []
+    for item in range(n):
+        if len(chosen) == size:
+            break
+        starting_here = comb(n - item - 1, size - len(chosen) - 1)
+        if rank < starting_here:
+            chosen.append(item)
         else:
-            chosen = [i * len(every) // count for i in range(count)]
-        return [every[i] for i in chosen]
+            rank -= starting_here
+    return tuple(chosen)

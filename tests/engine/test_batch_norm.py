@@ -43,4 +43,14 @@ def test_frozen_statistics_are_left_alone():
     before = net.bn1.running_mean.clone()
     with pytest.raises(ValueError, match="frozen"):
         precise_batch_norm(net, [torch.randn(1, 3, 2, 32, 32)], CPU)
+    with pytest.raises(ValueError, match="frozen"):
+        precise_batch_norm(nn.Sequential(net), [torch.randn(1, 3, 2, 32, 32)], CPU)  # wrapped
     assert torch.equal(net.bn1.running_mean, before)
+
+
+def test_no_batches_leave_the_statistics_alone():
+    norm = nn.BatchNorm2d(2)
+    norm.running_mean.fill_(3)
+    with pytest.raises(ValueError, match="no batch"):
+        precise_batch_norm(norm, iter([]), CPU)
+    assert (norm.running_mean == 3).all()

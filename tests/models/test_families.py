@@ -38,6 +38,7 @@ def cp_modules(net):
         ("res5", {(5, 0): 1, (5, 1): 1}),
         ("5", {(3, 0): 1, (3, 1): 1, (4, 0): 1, (4, 1): 2}),
         ([[2, 0], [5, 1]], {(2, 0): 1, (5, 1): 1}),
+        (4, {(3, 0): 1, (3, 1): 1, (4, 0): 1, (4, 1): 1}),  # as papermill passes it
     ],
 )
 def test_positions_on_resnet18(positions, expected):
@@ -91,7 +92,7 @@ def test_variants(name, variant, k, pool, hidden, bottleneck, shrink):
 
 
 def test_what_is_given_overrides_the_variant():
-    module = cp_modules(on_meta("cpnet_resnet18", k=3, hidden=(1, 0.5), pool="after_projection", shrink=1))[0]
+    module = cp_modules(on_meta("cpnet_resnet18", k=3, hidden_fractions=(1, 0.5), pool="after_projection", shrink=1))[0]
     assert (module.k, module.hidden, module.pool, module.shrink) == (3, (128, 64), "after_projection", 1)
 
 
@@ -123,11 +124,20 @@ def test_no_two_modules_draw_the_same_ties():
         ("cpnet_resnet34", "6", "positions='6': choose one of 5"),
         ("cpnet_resnet18", [(4, 2)], "no block 2 in res4: ResNet-18 has res2 0 to 1"),
         ("nl_resnet18", [(6, 0)], "no block 0 in res6"),
+        ("nl_resnet18", "6", r"positions='6': give \(stage, block\) pairs"),
+        ("cpnet_resnet18", (4, 1), r"positions=\(4, 1\): .* give \(stage, block\) pairs"),
+        ("cpnet_resnet18", [], r"positions=\[\]"),
     ],
 )
 def test_wrong_positions_are_refused(name, positions, message):
     with pytest.raises(ValueError, match=message):
         on_meta(name, positions=positions)
+
+
+@pytest.mark.parametrize("fractions", [(64, 128), (0, 0.5), ()])
+def test_hidden_widths_are_fractions(fractions):
+    with pytest.raises(ValueError, match="hidden_fractions="):
+        on_meta("cpnet_resnet18", hidden_fractions=fractions)
 
 
 def test_every_preset_can_be_built():

@@ -85,6 +85,25 @@ def test_both_branches_of_a_smart_block_start_from_the_convolution(image_net):
     assert not {"layer4.0.bn2.weight", "conv1.relation.weight"} & set(net.fresh)
 
 
+def test_shortcuts_of_3x3x3_start_as_1x1(image_net):
+    path, weights = image_net
+    kernel = small("c3d_resnet18", shortcut_kernel=3, pretrained=path).layer2[0].downsample[0].weight
+    torch.testing.assert_close(
+        kernel[:, :, :, 1, 1].sum(2, keepdim=True)[..., 0], weights["layer2.0.downsample.0.weight"][..., 0, 0]
+    )
+    assert kernel.count_nonzero() == 3 * weights["layer2.0.downsample.0.weight"].count_nonzero()
+
+
+def test_another_cpnet_gives_its_modules_too(tmp_path):
+    kinetics = fill_randomly(create_model("cpnet_resnet18", width=4, stem="112_no_pool", num_classes=9))
+    torch.save(kinetics.state_dict(), tmp_path / "kinetics.pth")
+    net = small("cpnet_resnet18", pretrained=tmp_path / "kinetics.pth")
+    assert net.fresh == ["fc.weight", "fc.bias"]
+    assert torch.equal(net.layer3[1].cp[0].projection.weight, kinetics.layer3[1].cp[0].projection.weight)
+    with pytest.raises(ValueError, match=r"also has layer2.0.cp.0.layers.0.weight, .* and \d+ more"):
+        small("c2d_resnet18", pretrained=tmp_path / "kinetics.pth")
+
+
 def test_imagenet_is_fetched_by_torchvision_s_file_name(image_net, tmp_path, monkeypatch):
     """The real path, torch.hub and its check of the hash in the name, with a server of files."""
     content = image_net[0].read_bytes()
@@ -108,7 +127,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
-@pytest.mark.parametrize("size", [0, 10, 0.5, 0.99])
+@pytest.mark.parametrize("size", [0, 10, 0.1, 0.5, 0.99])
 def test_a_truncated_file_is_named(image_net, tmp_path, suffix, size):
     path = tmp_path / f"cut.{suffix}"
     if suffix == "safetensors":

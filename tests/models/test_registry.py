@@ -66,14 +66,14 @@ class TestEveryModel:
         assert not [key for key in without if not key.endswith(NO_GRADIENT)]
 
     def test_evaluation_is_deterministic(self, name):
-        model = settle(open_gates(miniature(name))).eval()
-        weights, x = copy.deepcopy(model.state_dict()), clips()
+        model = settle(open_gates(miniature(name))).eval().double()
+        weights, x = copy.deepcopy(model.state_dict()), clips().double()
         with torch.no_grad():
             scores = model(x)
             model.train()(x)  # draws random ties and frame tuples
             model.load_state_dict(weights)
             assert torch.equal(model.eval()(x), scores)
-            torch.testing.assert_close(model(x[1:]), scores[1:], rtol=1e-4, atol=1e-4)  # whatever the batch
+            torch.testing.assert_close(model(x[1:]), scores[1:], rtol=1e-6, atol=1e-6)  # whatever the batch
 
     def test_weights_survive_a_file_bit_by_bit(self, name, tmp_path):
         model = settle(open_gates(miniature(name)))
@@ -98,6 +98,24 @@ def test_frozen_batch_norms_survive_training(name):
     optimiser.step()
     for key, tensor in model.state_dict(keep_vars=True).items():
         assert torch.equal(tensor, before[key]) == (id(tensor) in frozen) or key.endswith(NO_GRADIENT), key
+
+
+@pytest.mark.parametrize("name", ["cpnet_resnet18", "nl_resnet18"])
+def test_what_could_never_learn_is_not_frozen(name):
+    with pytest.raises(ValueError, match=r"layer2.0.(cp.0.projection_|nl.0.)norm.weight is still zero"):
+        miniature(name).freeze_batch_norm()
+
+
+def test_arguments_without_a_default_stay_required(monkeypatch):
+    monkeypatch.setattr("cpnet.models.registry._models", {})
+
+    @register_model
+    def needy(num_classes) -> nn.Module:
+        return nn.Linear(1, num_classes)
+
+    assert create_model("needy", num_classes=3).out_features == 3
+    with pytest.raises(TypeError, match="num_classes"):
+        create_model("needy")
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])

@@ -6,7 +6,7 @@ from helpers import features
 from torchvision_resnet import CLASSES, GOLDEN, frames, state
 
 from cpnet.models import create_model
-from cpnet.models.resnet import Layers, ResNet
+from cpnet.models.resnet import GATES, Layers, ResNet
 
 
 @pytest.mark.parametrize("depth", [18, 34, 101])
@@ -49,17 +49,30 @@ def test_every_stem_ends_at_56(family, stem, side):
     assert seen == [(56, 56)]
 
 
-def test_order_of_frames_is_lost_on_c2d_only():
+def test_c2d_and_nl_cannot_see_the_order_of_frames():
     x = features(1, 3, 4, 32, 32, dtype=torch.float32)
-    for family, sees_order in [("c2d", False), ("c3d", True), ("artnet", True), ("cpnet", True)]:
+    order = {"c2d": False, "nl": False, "c3d": True, "artnet": True, "trn": True, "cpnet": True}
+    for family, sees_order in order.items():
         torch.manual_seed(0)
-        net = create_model(f"{family}_resnet18", width=8, stem="112_no_pool", num_classes=5).eval()
+        frames = {"num_frames": 4} if family == "trn" else {}
+        net = create_model(f"{family}_resnet18", width=8, stem="112_no_pool", num_classes=5, **frames).eval()
         for name, parameter in net.named_parameters():
-            if name.endswith("projection_norm.weight"):
+            if name.endswith(GATES):
                 torch.nn.init.ones_(parameter)
         with torch.no_grad():
             same = torch.allclose(net(x), net(x.flip(2)), rtol=1e-4, atol=1e-5)
         assert same == (not sees_order), family
+
+
+def test_hooks_see_what_a_cp_module_adds():
+    """The ReLU after the module does not overwrite its output."""
+    torch.manual_seed(0)
+    net = create_model("cpnet_resnet18", width=8, stem="112_no_pool", num_classes=5).eval()
+    seen = []
+    net.layer2[0].cp[0].register_forward_hook(lambda module, inputs, out: seen.append(out))
+    with torch.no_grad():
+        net(features(1, 3, 4, 32, 32, dtype=torch.float32))
+    assert seen[0].min() < 0
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 32, 32), (1, 4, 3, 32, 32)])

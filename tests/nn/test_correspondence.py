@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from helpers import features, seeded
 
-from cpnet.bench import DirectCPModule
 from cpnet.nn import CPModule, correspondence
 from cpnet.nn.correspondence import Proposals, _enlarge
+from cpnet.nn.direct import DirectCPModule
 
 POOLS = ["before_projection", "after_projection"]
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from cpnet.nn import MultiScaleRelation
+from cpnet.nn.relation import _combination
 
 
 def features(*shape, seed=0):
@@ -75,6 +76,21 @@ def test_all_tuples_have_their_turn():
     module = relation().train()
     drawn = {t for _ in range(60) for t in module._tuples(2)}
     assert drawn == set(combinations(range(4), 2))
+
+
+@pytest.mark.parametrize("size", range(1, 8))
+def test_combinations_are_in_lexicographic_order(size):
+    expected = list(combinations(range(7), size))
+    assert [_combination(i, 7, size) for i in range(len(expected))] == expected
+
+
+def test_many_frames_need_no_list_of_all_tuples():
+    module = relation(num_frames=48).train()  # 32 trillion tuples of 24
+    for _ in range(5):
+        drawn = module._tuples(24)
+        assert len(set(drawn)) == 3
+        assert all(len(t) == 24 and list(t) == sorted(set(t)) and t[-1] < 48 for t in drawn)
+    assert module(features(2, 48, 5)).shape == (2, 3)
 
 
 def test_evaluation_is_fixed():
