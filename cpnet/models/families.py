@@ -1,21 +1,15 @@
 """The six families of networks, each on ResNet-18, -34 and -101: `create_model("cpnet_resnet18", positions="4")`.
 
-Arguments that all of them take:
-
-    num_classes: 400 for Kinetics, 174 for Something-Something, 27 for Jester.
-    variant: "released", as the authors' code has it, or "paper", as printed; book/ambiguities.md lists the differences.
-        It sets what is left at None, except positions: those of ResNet-18 are the paper's six in both variants.
-    width: channels of conv1 and res2, 64 in the paper; others scale with it.
-    stem: strides up to res2, see `cpnet.models.resnet.STEMS`.
-    dropout: before the last linear layer; of TRN, before the reduction of frame features.
-    pretrained: "imagenet", or a file of weights with torchvision's names; see `cpnet.models.pretrained`.
-    seed: of random ties and random frame tuples. Initial weights follow torch's global generator.
+A model takes all `Options`, and the keyword arguments of its family.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from torch import nn
 
 from cpnet.models.pretrained import load_pretrained
 from cpnet.models.registry import add_model
@@ -24,6 +18,7 @@ from cpnet.nn import CPModule, MultiScaleRelation, NonLocalBlock
 from cpnet.nn.correspondence import Pool
 from cpnet.nn.proposals import Ties
 
+Net = TypeVar("Net", bound=ResNet)
 VariantName = Literal["released", "paper"]
 
 
@@ -83,121 +78,87 @@ NL_POSITIONS: dict[int, tuple[Place, ...]] = {
 }
 
 
-def c2d(
-    depth: int,
-    *,
-    num_classes: int = 400,
-    variant: VariantName = "released",
-    width: int = 64,
-    stem: Stem | None = None,
-    dropout: float = 0.5,
-    pretrained: str | Path | None = None,
-    seed: int = 0,
-) -> ResNet:
+@dataclass(frozen=True)
+class Options:
+    """Arguments of every network.
+
+    Attributes:
+        num_classes: 400 for Kinetics, 174 for Something-Something, 27 for Jester.
+        variant: "released", as the authors' code has it, or "paper", as printed; book/ambiguities.md lists the
+            differences. It sets what is left at None, except positions: those of ResNet-18 are the paper's six in both.
+        width: channels of conv1 and res2, 64 in the paper; others scale with it.
+        stem: strides up to res2, see `cpnet.models.resnet.STEMS`.
+        dropout: before the last linear layer, 0.5 if None; of TRN, before the reduction of frame features, 0.8 if None.
+        pretrained: "imagenet", or a file of weights with torchvision's names; see `cpnet.models.pretrained`.
+        seed: of random ties and random frame tuples. Initial weights follow torch's global generator.
+    """
+
+    num_classes: int = 400
+    variant: VariantName = "released"
+    width: int = 64
+    stem: Stem | None = None
+    dropout: float | None = None
+    pretrained: str | Path | None = None
+    seed: int = 0
+
+    def resnet(self, depth: int, layers: Layers, kind: type[Net], relation: nn.Module | None = None) -> Net:
+        """A network as these options say."""
+        return kind(
+            depth,
+            layers,
+            num_classes=self.num_classes,
+            width=self.width,
+            stem=self.stem or _variant(self.variant).stem[depth],
+            dropout=0.5 if self.dropout is None else self.dropout,
+            relation=relation,
+        )
+
+
+def c2d(depth: int, options: Options) -> ResNet:
     """C2D: convolutions of frames; clips are averaged after the last."""
-    stem = stem or _variant(variant).stem[depth]
-    net = ResNet(depth, Layers(), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
-    return load_pretrained(net, pretrained)
+    return options.resnet(depth, Layers(), ResNet)
 
 
-def c3d(
-    depth: int,
-    *,
-    num_classes: int = 400,
-    variant: VariantName = "released",
-    width: int = 64,
-    stem: Stem | None = None,
-    dropout: float = 0.5,
-    shortcut_kernel: Literal[1, 3] = 1,
-    pretrained: str | Path | None = None,
-    seed: int = 0,
-) -> ResNet:
+def c3d(depth: int, options: Options, *, shortcut_kernel: Literal[1, 3] = 1) -> ResNet:
     """C3D: every convolution of size 3 (and conv1) is 3 in time, with stride 1.
 
     Args:
         shortcut_kernel: of the convolutions in shortcuts; 3 in the release of ARTNet.
     """
-    layers = Layers(3, shortcut_kernel=shortcut_kernel)
-    stem = stem or _variant(variant).stem[depth]
-    net = ResNet(depth, layers, num_classes=num_classes, width=width, stem=stem, dropout=dropout)
-    return load_pretrained(net, pretrained)
+    return options.resnet(depth, Layers(3, shortcut_kernel=shortcut_kernel), ResNet)
 
 
-def artnet(
-    depth: int,
-    *,
-    num_classes: int = 400,
-    variant: VariantName = "released",
-    width: int = 64,
-    stem: Stem | None = None,
-    dropout: float = 0.5,
-    shortcut_kernel: Literal[1, 3] = 1,
-    pretrained: str | Path | None = None,
-    seed: int = 0,
-) -> ResNet:
+def artnet(depth: int, options: Options, *, shortcut_kernel: Literal[1, 3] = 1) -> ResNet:
     """ARTNet: C3D with SMART blocks for conv1 and for the second convolution of each block of res2 to res4."""
-    layers = Layers(3, smart=True, shortcut_kernel=shortcut_kernel)
-    stem = stem or _variant(variant).stem[depth]
-    net = ResNet(depth, layers, num_classes=num_classes, width=width, stem=stem, dropout=dropout)
-    return load_pretrained(net, pretrained)
+    return options.resnet(depth, Layers(3, smart=True, shortcut_kernel=shortcut_kernel), ResNet)
 
 
-def trn(
-    depth: int,
-    *,
-    num_classes: int = 400,
-    variant: VariantName = "released",
-    width: int = 64,
-    stem: Stem | None = None,
-    dropout: float = 0.8,
-    num_frames: int = 8,
-    pretrained: str | Path | None = None,
-    seed: int = 0,
-) -> ResNet:
+def trn(depth: int, options: Options, *, num_frames: int = 8) -> ResNet:
     """Multi-scale TRN: convolutions of frames, then temporal relations of `num_frames` frame features."""
-    bottleneck = 4 if depth > 34 else 1
-    head = MultiScaleRelation(8 * width * bottleneck, num_frames, num_classes, dropout=dropout, seed=seed)
-    stem = stem or _variant(variant).stem[depth]
-    layers = Layers()
-    net = ResNet(depth, layers, num_classes=num_classes, width=width, stem=stem, dropout=dropout, relation=head)
-    return load_pretrained(net, pretrained)
+    features = 8 * options.width * (4 if depth > 34 else 1)
+    dropout = 0.8 if options.dropout is None else options.dropout
+    head = MultiScaleRelation(features, num_frames, options.num_classes, dropout=dropout, seed=options.seed)
+    return options.resnet(depth, Layers(), ResNet, head)
 
 
-def nl(
-    depth: int,
-    *,
-    num_classes: int = 400,
-    variant: VariantName = "released",
-    width: int = 64,
-    stem: Stem | None = None,
-    dropout: float = 0.5,
-    positions: Sequence[Place] | None = None,
-    subsample: bool = True,
-    pretrained: str | Path | None = None,
-    seed: int = 0,
-) -> ResNet:
+def nl(depth: int, options: Options, *, positions: Sequence[Place] | None = None, subsample: bool = True) -> ResNet:
     """NL C2D: C2D with non-local blocks after residual blocks.
 
     Args:
         positions: (stage, block) of each, such as (3, 0) for the first block of res3; `NL_POSITIONS` if None.
         subsample: halve the resolution of keys and values.
     """
-    stem = stem or _variant(variant).stem[depth]
-    net = ResNet(depth, Layers(), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
+    net = options.resnet(depth, Layers(), ResNet)
     for place in _places(positions, {"": NL_POSITIONS[depth]}, ""):
         block = net.block(place)
         block.nl.append(NonLocalBlock(block.out_channels, subsample=subsample))
-    return load_pretrained(net, pretrained)
+    return net
 
 
 def cpnet(
     depth: int,
+    options: Options,
     *,
-    num_classes: int = 400,
-    variant: VariantName = "released",
-    width: int = 64,
-    stem: Stem | None = None,
-    dropout: float = 0.5,
     positions: str | Sequence[Place] | None = None,
     k: int | None = None,
     hidden_fractions: Sequence[float] | None = None,
@@ -205,8 +166,6 @@ def cpnet(
     shrink: int | None = None,
     displacement: bool = True,
     ties: Ties = "random",
-    pretrained: str | Path | None = None,
-    seed: int = 0,
 ) -> CPNet:
     """CPNet: C2D with CP modules on the sums of residual blocks, before their ReLU.
 
@@ -219,11 +178,10 @@ def cpnet(
         pool, displacement, ties: see `cpnet.nn.CPModule`.
         shrink: of the modules at res3; others search at full resolution.
     """
-    settings = _variant(variant)
-    stem = stem or settings.stem[depth]
-    net = CPNet(depth, Layers(), num_classes=num_classes, width=width, stem=stem, dropout=dropout)
-    narrow = settings.bottleneck[depth]
-    fractions = settings.hidden_fractions[depth] if hidden_fractions is None else hidden_fractions
+    variant = _variant(options.variant)
+    net = options.resnet(depth, Layers(), CPNet)
+    narrow = variant.bottleneck[depth]
+    fractions = variant.hidden_fractions[depth] if hidden_fractions is None else hidden_fractions
     if not fractions or min(fractions) <= 0 or max(fractions) > 4:
         raise ValueError(f"hidden_fractions={fractions}: give fractions of the channels, such as (0.25, 0.5)")
     for i, place in enumerate(_places(positions, POSITIONS[depth], DEFAULT_POSITIONS[depth])):
@@ -231,17 +189,17 @@ def cpnet(
         C = block.out_channels
         module = CPModule(
             C,
-            settings.k[depth] if k is None else k,
+            variant.k[depth] if k is None else k,
             tuple(max(1, int(C * fraction)) for fraction in fractions),
-            pool=pool or settings.pool,
-            shrink=(settings.shrink if shrink is None else shrink) if place[0] == 3 else 1,
+            pool=pool or variant.pool,
+            shrink=(variant.shrink if shrink is None else shrink) if place[0] == 3 else 1,
             bottleneck=None if narrow is None else max(1, int(C * narrow)),
             displacement=displacement,
             ties=ties,
-            tie_seed=1000 * seed + i,
+            tie_seed=1000 * options.seed + i,
         )
         block.cp.append(module)
-    return load_pretrained(net, pretrained)
+    return net
 
 
 def _variant(name: str) -> Variant:
@@ -267,6 +225,21 @@ def _places(
     return places
 
 
+def _model(family: Callable[..., ResNet], depth: int) -> Callable[..., ResNet]:
+    """A function of all options and of the family's own arguments."""
+    shared = inspect.signature(Options).parameters
+    own = [p for p in inspect.signature(family).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+    def build(**arguments: Any) -> ResNet:
+        options = Options(**{name: value for name, value in arguments.items() if name in shared})
+        net = family(depth, options, **{name: value for name, value in arguments.items() if name not in shared})
+        return load_pretrained(net, options.pretrained)
+
+    every = [p.replace(kind=p.KEYWORD_ONLY) for p in (*shared.values(), *own)]
+    build.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+    return build
+
+
 for _family in (c2d, c3d, nl, artnet, trn, cpnet):
     for _depth in BLOCKS:
-        add_model(f"{_family.__name__}_resnet{_depth}", partial(_family, _depth))
+        add_model(f"{_family.__name__}_resnet{_depth}", _model(_family, _depth))

@@ -63,6 +63,16 @@ def test_artnet_has_smart_blocks_up_to_res4():
     assert names == {"conv1"} | {f"layer{stage}.{block}.conv2" for stage in (1, 2, 3) for block in (0, 1)}
 
 
+def test_dropout():
+    assert on_meta("c2d_resnet18").dropout.p == on_meta("cpnet_resnet101").dropout.p == 0.5
+    assert on_meta("trn_resnet18").relation.reduce[0].p == 0.8
+    assert (
+        on_meta("c3d_resnet18", dropout=0.1).dropout.p
+        == on_meta("trn_resnet18", dropout=0.1).relation.reduce[0].p
+        == 0.1
+    )
+
+
 def test_trn_has_relations_in_place_of_the_linear_layer():
     net = on_meta("trn_resnet18", num_frames=5)
     assert isinstance(net.relation, MultiScaleRelation) and net.relation.scales == (5, 4, 3, 2)
