@@ -1,5 +1,6 @@
 """Reading frames by number, from video files and from folders of JPEG files."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -72,7 +73,8 @@ def _decode_with_decord(path: Path, indices: Indices) -> np.ndarray:
         chosen = _chosen(path, indices, len(reader))
         return reader.get_batch(chosen).asnumpy()
     except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError) as error:
-        raise ValueError(f"decord cannot read {path}: {str(error).splitlines()[0]}") from error
+        why = re.sub(r"^\[[\d:]+\] \S+: ", "", str(error).splitlines()[0])  # without time and line of its source
+        raise ValueError(f"decord cannot read {path}: {why}") from error
 
 
 def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
@@ -83,6 +85,8 @@ def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
             if not container.streams.video:
                 raise ValueError(f"{path} has no video stream")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise ValueError(f"{path} is in a format that PyAV cannot read")
             stream.codec_context.thread_count = 1
             packets = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.pts is not None and p.size]
             times = sorted(pts for pts, _ in packets)  # of presentation: B-frames are stored out of order

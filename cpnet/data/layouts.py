@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from cpnet.data.quarantine import FILE_NAME, read_quarantine
+
 Dataset = Literal["kinetics", "something", "jester"]
 Split = Literal["train", "val", "test"]
 
@@ -62,6 +64,7 @@ class Index:
         classes: names by label.
         videos: those whose file or folder exists, in the order of the annotation.
         missing: those whose file or folder does not exist, at the path where it was expected.
+        quarantined: those that exist, but that a check found to be damaged.
         malformed: annotation rows that could not be used: where, and why.
     """
 
@@ -70,12 +73,13 @@ class Index:
     classes: tuple[str, ...]
     videos: list[Video] = field(default_factory=list)
     missing: list[Video] = field(default_factory=list)
+    quarantined: list[Video] = field(default_factory=list)
     malformed: list[str] = field(default_factory=list)
 
     @property
     def n_expected(self) -> int:
-        """Videos that the split lists, there or not: what an accuracy is over."""
-        return len(self.videos) + len(self.missing)
+        """Videos that the split lists, usable or not: what an accuracy is over."""
+        return len(self.videos) + len(self.missing) + len(self.quarantined)
 
     def add(self, video: Video) -> None:
         """Put a video where it belongs."""
@@ -89,6 +93,7 @@ class Index:
             lines[0] += f" (the official release has {official})"
         for problem, items in (
             ("listed but not there", [f"{video.id} at {video.path}" for video in self.missing]),
+            ("damaged", [video.id for video in self.quarantined]),
             ("unusable rows", self.malformed),
         ):
             if items:
@@ -97,11 +102,12 @@ class Index:
         return "\n".join(lines)
 
 
-def read_index(dataset: Dataset, root: str | Path, split: Split) -> Index:
+def read_index(dataset: Dataset, root: str | Path, split: Split, quarantine: bool = True) -> Index:
     """Read the index of a split.
 
     Args:
         root: the folder that holds annotations and videos, see the top of this file.
+        quarantine: set aside the videos that `quarantine.jsonl` in `root` lists, if there is one.
 
     Raises:
         FileNotFoundError: no annotation under `root`; the message names the places looked at.
@@ -112,7 +118,12 @@ def read_index(dataset: Dataset, root: str | Path, split: Split) -> Index:
         raise ValueError(f"dataset={dataset!r}: choose one of {', '.join(readers)}")
     if split not in ("train", "val", "test"):
         raise ValueError(f"split={split!r}: choose train, val or test")
-    index = readers[dataset](Path(root), split)
+    root = Path(root)
+    index = readers[dataset](root, split)
+    if quarantine and (root / FILE_NAME).is_file():
+        bad = {root / problem.path for problem in read_quarantine(root / FILE_NAME)}
+        index.quarantined = [video for video in index.videos if video.path in bad]
+        index.videos = [video for video in index.videos if video.path not in bad]
     if not index.n_expected:
         raise ValueError(f"no usable video in the {split} split under {root}\n{index.summary()}")
     return index

@@ -55,7 +55,7 @@ DECORD_END = pytest.mark.xfail(reason="decord 0.6 misreads the last frames of op
 
 @pytest.fixture(scope="module", params=["decord", "pyav"])
 def decoded(request, videos):
-    """For each video the numbers found in each of the orders; each backend has a process, as their FFmpegs can clash."""
+    """For each video the numbers found in each order; each backend has its process, as their FFmpegs can clash."""
     code = (
         "import json, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
         "from test_decode_backends import *\n"

@@ -1,0 +1,94 @@
+"""200 damaged files and a decoder that hangs: nothing hangs, and every one is named."""
+
+import os
+
+import numpy as np
+import pytest
+from test_decode_backends import numbered
+
+from cpnet.__main__ import main
+from cpnet.data.check import check_videos
+from cpnet.data.encode import write_jpegs, write_mp4, write_webm
+from cpnet.data.layouts import Video, read_index
+from cpnet.data.quarantine import Problem, read_quarantine, write_quarantine
+
+
+def damage(whole, kind, stream):
+    content = bytearray(whole)
+    if kind == "truncated":
+        return content[: stream.randint(1, int(0.9 * len(whole)))]  # the very end holds remarks only
+    if kind == "flipped":
+        for place in stream.randint(0, len(content), 40):
+            content[place] ^= 1 << stream.randint(8)
+        return content
+    return {
+        "empty": b"",
+        "text": b"No video here.\n" * 50,
+        "no frames": content[:48],
+        "huge": whole[: (box := whole.index(b"mdat")) - 4] + b"\xff" * 4 + whole[box:],  # a box of 4 GiB
+    }[kind]
+
+
+@pytest.mark.parametrize("backend", ["decord", "pyav"])
+def test_damaged_files_and_a_hanging_decoder_are_named(tmp_path, backend):
+    write_mp4(tmp_path / "good.mp4", numbered(70), 25)
+    write_webm(tmp_path / "good.webm", numbered(70), 12)
+    write_jpegs(tmp_path / "good", numbered(5))
+    write_mp4(tmp_path / "whole.mp4", numbered(20), 25)
+    whole = (tmp_path / "whole.mp4").read_bytes()
+    stream = np.random.RandomState(0)
+    kinds = ["truncated", "flipped", "empty", "text", "no frames", "huge"]
+    bad = []
+    for i in range(100):  # with each backend
+        kind = kinds[i % len(kinds)] if i % 2 else "truncated"
+        path = tmp_path / f"bad{i:03}-{kind}.{'webm' if i % 7 == 3 else 'mp4'}"
+        path.write_bytes(damage(whole, kind, stream))
+        bad.append(path)
+    os.mkfifo(tmp_path / "hang.mp4")  # opening it never returns
+    good = [tmp_path / name for name in ("good.mp4", "good.webm", "good")]
+    videos = [Video(path.name, path, 0) for path in [*good[:2], tmp_path / "hang.mp4", *bad, good[2]]]
+    problems = check_videos(videos, tmp_path, backend=backend, deadline=10, progress=False)
+    reasons = {problem.path: problem.reason for problem in problems}
+    assert reasons.pop("hang.mp4") == "not decoded within 10 seconds"
+    assert not set(reasons) & {path.name for path in good}
+    survivors = {path.name for path in bad} - set(reasons)
+    assert all("flipped" in name for name in survivors)  # some flips hit nothing that matters
+    assert len(survivors) <= 3
+    assert all(reasons.values())
+
+
+def jester(root, lengths):
+    for video_id, length in lengths.items():
+        write_jpegs(root / "20bn-jester-v1" / video_id, numbered(length))
+    (root / "jester-v1-labels.csv").write_text("Swiping Left\nThumb Up\n")
+    rows = "".join(f"{video_id};Thumb Up\n" for video_id in lengths)
+    (root / "jester-v1-train.csv").write_text(rows)
+    return root
+
+
+def test_the_command_writes_a_list_that_indexes_honour(tmp_path, capsys):
+    root = jester(tmp_path, {"1": 4, "2": 3, "3": 5})
+    main(["data", "check", str(root), "--dataset", "jester", "--splits", "train"])
+    assert "0 damaged videos" in capsys.readouterr().out
+    (root / "20bn-jester-v1" / "2" / "00002.jpg").write_bytes(b"")
+    with (root / "jester-v1-train.csv").open("a") as lines:
+        lines.write("4;Swiping Left\n")
+    with pytest.raises(SystemExit) as stop:
+        main(["data", "check", str(root), "--dataset", "jester", "--splits", "train"])
+    assert stop.value.code == 1
+    out = capsys.readouterr().out
+    assert "1 listed but not there: 4" in out and "20bn-jester-v1/2: " in out and "1 damaged videos listed in" in out
+    index = read_index("jester", root, "train")
+    assert [v.id for v in index.videos] == ["1", "3"]
+    assert [v.id for v in index.quarantined] == ["2"] and [v.id for v in index.missing] == ["4"]
+    assert index.n_expected == 4 and "1 damaged: 2" in index.summary()
+    assert len(read_index("jester", root, "train", quarantine=False).videos) == 3
+
+
+def test_quarantine_lists_are_read_as_written(tmp_path):
+    problems = [Problem("a", "x/a.mp4", "frame 3 is damaged"), Problem("b", "b c.webm", "ünreadable")]
+    write_quarantine(tmp_path / "list.jsonl", problems)
+    assert read_quarantine(tmp_path / "list.jsonl") == problems
+    (tmp_path / "list.jsonl").write_text("a.mp4\n")
+    with pytest.raises(ValueError, match=r"list.jsonl, line 1, is no entry of a quarantine list"):
+        read_quarantine(tmp_path / "list.jsonl")
