@@ -11,6 +11,8 @@ import torch
 from cpnet.engine.memory import saved_for_backward
 from cpnet.experiments.claims import Claim, Verdict
 from cpnet.models import create_model
+from cpnet.models.families import VARIANTS
+from cpnet.models.resnet import BLOCKS
 from cpnet.models.summary import count_parameters, example_clip, multiply_adds, stages
 from cpnet.nn import CPModule, NonLocalBlock
 from cpnet.paper import read_table
@@ -134,6 +136,27 @@ def architecture_table(table: str) -> pd.DataFrame:
     longest = max(drawn.values(), key=len)
     layers = pd.DataFrame({title: frame["layers"] for title, frame in drawn.items()})
     return pd.concat([longest["output size"], layers.reindex(longest.index)], axis=1).fillna("–")
+
+
+def variants() -> pd.DataFrame:
+    """What `variant` chooses between, a column each."""
+
+    def fraction(part: float | None) -> str:
+        return "none" if part is None else f"C/{round(1 / part)}"
+
+    stems = {"112": "stride 1, max-pool", "112_no_pool": "stride 2"}
+    columns = {
+        name: {
+            "stem at 112×112": stems[variant.stem[18]],
+            "resolution of the search at res3": "full" if variant.shrink == 1 else f"1/{variant.shrink}",
+            "maximum over proposals": variant.pool.replace("_", " "),
+            "k of ResNet-18, -34, -101": ", ".join(str(variant.k[depth]) for depth in BLOCKS),
+            "hidden widths, ResNet-101": ", ".join(map(fraction, variant.hidden_fractions[101])),
+            "bottleneck, ResNet-101": fraction(variant.bottleneck[101]),
+        }
+        for name, variant in VARIANTS.items()
+    }
+    return pd.DataFrame(columns)
 
 
 def verdict(printed: str, value: float) -> str:
