@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from cpnet.data.decode import Backend, decode_frames
 from cpnet.data.layouts import Video
 from cpnet.data.quarantine import Problem
-from cpnet.engine.progress import progress_bar
+from cpnet.progress import progress_bar
 
 CHUNK = 64  # frames decoded at once: bounds the memory of a child
 START_SECONDS = 300.0  # for a child to import what it needs, on a busy machine
@@ -35,7 +35,12 @@ def check_videos(
 
     Returns:
         The videos that failed, in the order of `videos`.
+
+    Raises:
+        ValueError: no process, or no time.
     """
+    if jobs < 1 or deadline <= 0:
+        raise ValueError(f"jobs={jobs}, deadline={deadline:g}: give at least one process, and more than 0 seconds")
     children = [_Child(backend, deadline) for _ in range(min(jobs, len(videos)))]
     idle: SimpleQueue[_Child] = SimpleQueue()
     for child in children:

@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from cpnet.engine.evaluate import evaluate
-from cpnet.engine.progress import progress_bar
+from cpnet.progress import progress_bar
 
 Curves = dict[str, list[float]]
 

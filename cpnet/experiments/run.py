@@ -20,10 +20,10 @@ from torch import nn
 from cpnet import results
 from cpnet.data.toy import ToyMotion
 from cpnet.engine import evaluate, train
-from cpnet.engine.progress import progress_bar
 from cpnet.models import create_model, resolve_arguments
 from cpnet.models.summary import count_parameters
 from cpnet.nn import CPModule
+from cpnet.progress import progress_bar
 from cpnet.results import Record
 
 DATASETS = {"toy": ToyMotion}

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from test_decode_backends import numbered
+from numbered_videos import numbered
 
 from cpnet.__main__ import main
 from cpnet.data.check import check_videos
@@ -83,6 +83,12 @@ def test_the_command_writes_a_list_that_indexes_honour(tmp_path, capsys):
     assert [v.id for v in index.quarantined] == ["2"] and [v.id for v in index.missing] == ["4"]
     assert index.n_expected == 4 and "1 damaged: 2" in index.summary()
     assert len(read_index("jester", root, "train", quarantine=False).videos) == 3
+
+
+@pytest.mark.parametrize("options", [{"jobs": 0}, {"deadline": 0}])
+def test_no_process_or_no_time_is_refused(tmp_path, options):
+    with pytest.raises(ValueError, match="give at least one process"):
+        check_videos([Video("a", tmp_path / "a.mp4", 0)], tmp_path, progress=False, **options)
 
 
 def test_quarantine_lists_are_read_as_written(tmp_path):

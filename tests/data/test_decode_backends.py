@@ -7,34 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numbered_videos import LENGTH, WRITERS, numbered, numbers
 
 from cpnet.data.decode import decode_frames
-from cpnet.data.encode import write_jpegs, write_mp4, write_webm
-
-CELL, BITS = 16, 8
-LENGTH = 75
-
-
-def numbered(length=LENGTH):
-    """Frames whose number is written in black and white cells, least significant bit on the left."""
-    bits = (np.arange(length)[:, None] >> np.arange(BITS)) & 1  # (T, BITS)
-    rows = np.kron(bits, np.ones(CELL, dtype=int))[:, None, :, None] * 235 + 10  # (T, 1, W, 1)
-    return np.broadcast_to(rows, (length, 2 * CELL, BITS * CELL, 3)).astype(np.uint8)
-
-
-def numbers(frames):
-    cells = frames.mean(3).reshape(len(frames), 2 * CELL, BITS, CELL).mean((1, 3)) > 128
-    return (cells * (1 << np.arange(BITS))).sum(1).tolist()
-
-
-WRITERS = {
-    "b-frames.mp4": lambda path: write_mp4(path, numbered(), 25, options=("-bf", "3", "-g", "12")),
-    "ntsc.mp4": lambda path: write_mp4(path, numbered(), 30000 / 1001, options=("-bf", "2", "-g", "250")),
-    "slow.mp4": lambda path: write_mp4(path, numbered(), 7.3, options=("-bf", "0", "-g", "5")),
-    "open-gop.mp4": lambda path: write_mp4(path, numbered(), 24, options=("-bf", "3", "-g", "10", "-flags", "-cgop")),
-    "vp9.webm": lambda path: write_webm(path, numbered(), 12),
-    "frames": lambda path: write_jpegs(path, numbered()),
-}
+from cpnet.data.encode import write_jpegs
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +34,14 @@ def decoded(request, videos):
     """For each video the numbers found in each order; each backend has its process, as their FFmpegs can clash."""
     code = (
         "import json, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
-        "from test_decode_backends import *\n"
+        "from numbered_videos import WRITERS, numbers; from cpnet.data.decode import decode_frames\n"
+        "orders = json.loads(sys.argv[4])\n"
         "for name in WRITERS:\n"
         "    path = Path(sys.argv[2]) / name\n"
-        "    print(json.dumps([name, [numbers(decode_frames(path, order, sys.argv[3])) for order in ORDERS]]))\n"
+        "    print(json.dumps([name, [numbers(decode_frames(path, order, sys.argv[3])) for order in orders]]))\n"
     )
-    command = [sys.executable, "-c", code, str(Path(__file__).parent), str(videos), request.param]
+    command = [sys.executable, "-c", code, str(Path(__file__).parents[1]), str(videos), request.param]
+    command.append(json.dumps(ORDERS))
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return request.param, dict(json.loads(line) for line in done.stdout.splitlines())

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-PROGRAM = "from cpnet.engine.progress import progress_bar; [bar.update() for bar in [progress_bar({show}, total=2)]]"
+PROGRAM = "from cpnet.progress import progress_bar; [bar.update() for bar in [progress_bar({show}, total=2)]]"
 
 
 @pytest.mark.parametrize(
