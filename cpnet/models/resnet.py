@@ -12,7 +12,7 @@ from cpnet.nn import CPModule, SMARTBlock
 Stem = Literal["224", "112", "112_no_pool"]
 Place = tuple[int, int]  # stage (3 is res3) and block in it, from 0
 
-GATES = ("projection_norm.weight", ".nl.0.norm.weight")  # gammas of CP modules and NL blocks that start at zero
+GATES = ("projection_norm.weight", ".norm.weight")  # gammas of CP modules and NL blocks that start at zero
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
 
