@@ -1,0 +1,153 @@
+"""Clips to train on and views to test on, decoded from the videos of an index."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cpnet.data.clips import crops, even_clips, random_clip, resized
+from cpnet.data.decode import Backend, decode_frames
+from cpnet.data.layouts import Index
+from cpnet.data.transforms import clip_generator, training_clip, view
+
+UNREADABLE = (FileNotFoundError, ValueError)  # what `decode_frames` raises for a damaged video
+SUBSTITUTES = 10  # videos tried in place of a damaged one
+
+
+class Sample(NamedTuple):
+    """A clip (3, T, S, S) uint8, its label, and whether it stands in for a video that could not be read."""
+
+    clip: Tensor
+    label: int
+    substituted: bool
+
+
+class Views(NamedTuple):
+    """Views (V, 3, T, S, S) uint8 of a video, its label, and whether it could be read; views are zero if not."""
+
+    views: Tensor
+    label: int
+    readable: bool
+
+
+class TrainingClips(Dataset[Sample]):
+    """One random clip of each video an epoch; the same for the same seed, epoch and index, whichever worker loads it.
+
+    A video that cannot be read is replaced by another one, drawn from the same seed, epoch and index.
+
+    Args:
+        index: of the split.
+        num_frames, frame_step: T of a clip, and the distance of neighbouring frames.
+        size: S of a clip.
+        seed: of all draws.
+        flip_label_map: see `cpnet.data.transforms.training_clip`.
+        backend: what reads video files.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        *,
+        num_frames: int,
+        frame_step: int,
+        size: int,
+        seed: int = 0,
+        flip_label_map: Mapping[int, int] | None = None,
+        backend: Backend = "decord",
+    ) -> None:
+        self.videos = index.videos
+        self.num_frames, self.frame_step, self.size = num_frames, frame_step, size
+        self.seed, self.flip_label_map, self.backend = seed, flip_label_map, backend
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other clips from now on; loaders with persistent workers must be made anew."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, i: int) -> Sample:
+        """The clip of video `i`.
+
+        Raises:
+            ValueError: neither the video nor any of its substitutes can be read.
+        """
+        generator = clip_generator(self.seed, self.epoch, i)
+        choose = partial(random_clip, num_frames=self.num_frames, frame_step=self.frame_step, generator=generator)
+        chosen = i
+        for _ in range(1 + SUBSTITUTES):
+            video = self.videos[chosen]
+            try:
+                frames = decode_frames(video.path, choose, self.backend)
+            except UNREADABLE as error:
+                reason = error
+                chosen = int(torch.randint(len(self.videos), (), generator=generator))
+                continue
+            clip, label = training_clip(frames, video.label, self.size, generator, self.flip_label_map)
+            return Sample(clip, label, substituted=chosen != i)
+        raise ValueError(
+            f"{self.videos[i].path} and {SUBSTITUTES} others cannot be read, the last because: {reason}; "
+            "screen the data set with `python -m cpnet data check`"
+        )
+
+
+class EvaluationViews(Dataset[Views]):
+    """All views of each video that a split lists; one that cannot be read is never replaced.
+
+    Args:
+        index: of the split. Missing and quarantined videos are part of it.
+        num_frames, frame_step: T of a clip, and the distance of neighbouring frames.
+        size: S of a view.
+        num_clips, num_crops: views in time and in space, see `cpnet.data.clips`.
+        short_side: to which frames are resized; `size` if None.
+        backend: what reads video files.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        *,
+        num_frames: int,
+        frame_step: int,
+        size: int,
+        num_clips: int = 1,
+        num_crops: int = 1,
+        short_side: int | None = None,
+        backend: Backend = "decord",
+    ) -> None:
+        self.videos = [*index.videos, *index.missing, *index.quarantined]
+        self.readable = len(index.videos)
+        self.num_frames, self.frame_step, self.size = num_frames, frame_step, size
+        self.num_clips, self.num_crops = num_clips, num_crops
+        self.short_side = size if short_side is None else short_side
+        self.backend = backend
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, i: int) -> Views:
+        """Views of video `i`, crop by crop within clip by clip."""
+        video = self.videos[i]
+        if i < self.readable:
+            try:
+                return Views(self._views(video.path), video.label, readable=True)
+            except UNREADABLE:
+                pass
+        shape = (self.num_clips * self.num_crops, 3, self.num_frames, self.size, self.size)
+        return Views(torch.zeros(shape, dtype=torch.uint8), video.label, readable=False)
+
+    def _views(self, path: Path) -> Tensor:
+        def choose(length: int) -> list[int]:
+            clips = even_clips(length, self.num_frames, self.frame_step, self.num_clips)
+            return [frame for clip in clips for frame in clip]
+
+        frames = decode_frames(path, choose, self.backend)  # (num_clips * T, H, W, 3)
+        height, width = resized(frames.shape[1], frames.shape[2], self.short_side)
+        places = crops(height, width, self.size, self.num_crops)
+        clips = frames.reshape(self.num_clips, self.num_frames, *frames.shape[1:])
+        return torch.stack([view(clip, place, self.short_side) for clip in clips for place in places])
