@@ -168,7 +168,7 @@ def summary(
         positions: of the CP modules, such as 1, 4, res3.
         k: proposals of the CP modules.
     """
-    from cpnet.models import create_model, resolve_arguments
+    from cpnet.models import create_model, for_clips
     from cpnet.models.summary import count_parameters, example_clip, stages
 
     toy = name.endswith("_toy")
@@ -179,9 +179,7 @@ def summary(
             raise ValueError(f"--{option} {value}: give 1 or more")
     options = {"variant": variant, "num_classes": num_classes, "width": width, "positions": positions, "k": k}
     arguments: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
-    if "num_frames" in resolve_arguments(name):
-        arguments["num_frames"] = num_frames
-    model = create_model(name, **arguments)
+    model = create_model(name, **arguments, **for_clips(name, num_frames))
     table = stages(model, example_clip(num_frames, size))
     total, counts = int(table["multiply-adds"].sum()), count_parameters(model)
     for column in ("weights", "multiply-adds"):

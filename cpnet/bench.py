@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from cpnet.data.toy import ToyMotion
-from cpnet.models import create_model
-from cpnet.models.families import VARIANTS
+from cpnet.models import create_model, for_clips
+from cpnet.models.families import FAMILIES, VARIANTS
 from cpnet.models.resnet import Layers, ResNet
 from cpnet.nn import CPModule, correspondence_proposals
 from cpnet.nn.direct import DirectCPModule, cdist_proposals
@@ -141,10 +141,8 @@ def bench_models(
     B, T, side = shape
     x = torch.randn(B, 3, T, side, side, device=device)
     nets: dict[str, Callable[[], nn.Module]] = {
-        f"{family}_resnet{depth}": partial(
-            create_model, f"{family}_resnet{depth}", width=width, **({"num_frames": T} if family == "trn" else {})
-        )
-        for family in ("c2d", "c3d", "nl", "artnet", "trn", "cpnet")
+        name: partial(create_model, name, width=width, **for_clips(name, T))
+        for name in (f"{family}_resnet{depth}" for family in FAMILIES)
     }
     nets["c2d, Conv3d 1x3x3"] = partial(
         ResNet, depth, Layers(1), num_classes=400, width=width, stem=VARIANTS["released"].stem[depth], dropout=0.5

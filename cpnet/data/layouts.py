@@ -149,28 +149,21 @@ def flip_label_map(classes: Sequence[str], pairs: Iterable[tuple[str, str]]) -> 
 
 
 def _kinetics(root: Path, split: Split) -> Index:
-    tables = {name: _first(root, _kinetics_tables(name), required=name == split) for name in ("train", "val", split)}
-    labels = {
-        row["label"].replace("_", " ")
-        for table in tables.values()
-        if table
-        for _, row in _csv_rows(table)
-        if row.get("label")
-    }
+    files = {name: _first(root, _kinetics_tables(name), required=name == split) for name in ("train", "val", split)}
+    rows = {name: list(_csv_rows(file)) if file else [] for name, file in files.items()}
+    labels = {row["label"].replace("_", " ") for part in rows.values() for _, row in part if row.get("label")}
     index = Index("kinetics", split, tuple(sorted(labels)))
     label = {name: i for i, name in enumerate(index.classes)}
     replaced = _files_by_id(root / "replacement" / "replacement_for_corrupted_k400")
     found = _files_by_id(root / split)
-    annotation = tables[split]
-    assert annotation is not None
-    for where, row in _csv_rows(annotation):
+    for where, row in rows[split]:
         try:
             video_id, name = row["youtube_id"], (row.get("label") or "").replace("_", " ")
             stem = f"{video_id}_{int(row['time_start']):06d}_{int(row['time_end']):06d}"
         except (KeyError, TypeError, ValueError) as error:
             index.malformed.append(f"{where}: {type(error).__name__} {error}")
             continue
-        path = next((files[key] for files in (replaced, found) for key in (stem, video_id) if key in files), None)
+        path = next((known[key] for known in (replaced, found) for key in (stem, video_id) if key in known), None)
         index.add(Video(video_id, path or root / split / f"{stem}.mp4", label[name] if name else NO_LABEL))
     return index
 

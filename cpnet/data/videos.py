@@ -1,9 +1,10 @@
 """Clips to train on and views to test on, decoded from the videos of an index."""
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from cpnet.data.clips import crops, even_clips, random_clip, resized
 from cpnet.data.decode import Backend, decode_frames
 from cpnet.data.layouts import Index
 from cpnet.data.transforms import clip_generator, training_clip, view
+
+Item = TypeVar("Item", covariant=True)
 
 UNREADABLE = (FileNotFoundError, ValueError)  # what `decode_frames` raises for a damaged video
 SUBSTITUTES = 10  # videos tried in place of a damaged one
@@ -34,42 +37,48 @@ class Views(NamedTuple):
     readable: bool
 
 
-class TrainingClips(Dataset[Sample]):
-    """One random clip of each video an epoch; the same for the same seed, epoch and index, whichever worker loads it.
-
-    A video that cannot be read is replaced by another one, drawn from the same seed, epoch and index.
+@dataclass(eq=False)
+class VideoDataset(Dataset[Item]):
+    """Clips of the videos of an index.
 
     Args:
         index: of the split.
         num_frames, frame_step: T of a clip, and the distance of neighbouring frames.
         size: S of a clip.
-        seed: of all draws.
-        flip_label_map: see `cpnet.data.transforms.training_clip`.
         backend: what reads video files.
     """
 
-    def __init__(
-        self,
-        index: Index,
-        *,
-        num_frames: int,
-        frame_step: int,
-        size: int,
-        seed: int = 0,
-        flip_label_map: Mapping[int, int] | None = None,
-        backend: Backend = "decord",
-    ) -> None:
-        self.videos = index.videos
-        self.num_frames, self.frame_step, self.size = num_frames, frame_step, size
-        self.seed, self.flip_label_map, self.backend = seed, flip_label_map, backend
-        self.epoch = 0
+    index: Index
+    _: KW_ONLY
+    num_frames: int
+    frame_step: int
+    size: int
+    backend: Backend = "decord"
+
+
+@dataclass(eq=False)
+class TrainingClips(VideoDataset[Sample]):
+    """One random clip of each video an epoch; the same for the same seed, epoch and index, whichever worker loads it.
+
+    A video that cannot be read is replaced by another one, drawn from the same seed, epoch and index.
+
+    Args:
+        index, num_frames, frame_step, size, backend: see `VideoDataset`.
+        seed: of all draws.
+        flip_label_map: see `cpnet.data.transforms.training_clip`.
+    """
+
+    _: KW_ONLY
+    seed: int = 0
+    flip_label_map: Mapping[int, int] | None = None
+    epoch: int = field(default=0, init=False)
 
     def set_epoch(self, epoch: int) -> None:
         """Draw other clips from now on; loaders with persistent workers must be made anew."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.videos)
+        return len(self.index.videos)
 
     def __getitem__(self, i: int) -> Sample:
         """The clip of video `i`.
@@ -81,51 +90,38 @@ class TrainingClips(Dataset[Sample]):
         choose = partial(random_clip, num_frames=self.num_frames, frame_step=self.frame_step, generator=generator)
         chosen = i
         for _ in range(1 + SUBSTITUTES):
-            video = self.videos[chosen]
+            video = self.index.videos[chosen]
             try:
                 frames = decode_frames(video.path, choose, self.backend)
             except UNREADABLE as error:
                 reason = error
-                chosen = int(torch.randint(len(self.videos), (), generator=generator))
+                chosen = int(torch.randint(len(self.index.videos), (), generator=generator))
                 continue
             clip, label = training_clip(frames, video.label, self.size, generator, self.flip_label_map)
             return Sample(clip, label, substituted=chosen != i)
         raise ValueError(
-            f"{self.videos[i].path} and {SUBSTITUTES} others cannot be read, the last because: {reason}; "
+            f"{self.index.videos[i].path} and {SUBSTITUTES} others cannot be read, the last because: {reason}; "
             "screen the data set with `python -m cpnet data check`"
         )
 
 
-class EvaluationViews(Dataset[Views]):
+@dataclass(eq=False)
+class EvaluationViews(VideoDataset[Views]):
     """All views of each video that a split lists; one that cannot be read is never replaced.
 
     Args:
-        index: of the split. Missing and quarantined videos are part of it.
-        num_frames, frame_step: T of a clip, and the distance of neighbouring frames.
-        size: S of a view.
+        index, num_frames, frame_step, size, backend: see `VideoDataset`. Missing and quarantined videos count too.
         num_clips, num_crops: views in time and in space, see `cpnet.data.clips`.
         short_side: to which frames are resized; `size` if None.
-        backend: what reads video files.
     """
 
-    def __init__(
-        self,
-        index: Index,
-        *,
-        num_frames: int,
-        frame_step: int,
-        size: int,
-        num_clips: int = 1,
-        num_crops: int = 1,
-        short_side: int | None = None,
-        backend: Backend = "decord",
-    ) -> None:
-        self.videos = [*index.videos, *index.missing, *index.quarantined]
-        self.readable = len(index.videos)
-        self.num_frames, self.frame_step, self.size = num_frames, frame_step, size
-        self.num_clips, self.num_crops = num_clips, num_crops
-        self.short_side = size if short_side is None else short_side
-        self.backend = backend
+    _: KW_ONLY
+    num_clips: int = 1
+    num_crops: int = 1
+    short_side: int | None = None
+
+    def __post_init__(self) -> None:
+        self.videos = [*self.index.videos, *self.index.missing, *self.index.quarantined]
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -133,7 +129,7 @@ class EvaluationViews(Dataset[Views]):
     def __getitem__(self, i: int) -> Views:
         """Views of video `i`, crop by crop within clip by clip."""
         video = self.videos[i]
-        if i < self.readable:
+        if i < len(self.index.videos):
             try:
                 return Views(self._views(video.path), video.label, readable=True)
             except UNREADABLE:
@@ -146,8 +142,9 @@ class EvaluationViews(Dataset[Views]):
             clips = even_clips(length, self.num_frames, self.frame_step, self.num_clips)
             return [frame for clip in clips for frame in clip]
 
+        short_side = self.size if self.short_side is None else self.short_side
         frames = decode_frames(path, choose, self.backend)  # (num_clips * T, H, W, 3)
-        height, width = resized(frames.shape[1], frames.shape[2], self.short_side)
+        height, width = resized(frames.shape[1], frames.shape[2], short_side)
         places = crops(height, width, self.size, self.num_crops)
         clips = frames.reshape(self.num_clips, self.num_frames, *frames.shape[1:])
-        return torch.stack([view(clip, place, self.short_side) for clip in clips for place in places])
+        return torch.stack([view(clip, place, short_side) for clip in clips for place in places])

@@ -10,8 +10,8 @@ import torch
 
 from cpnet.engine.memory import saved_for_backward
 from cpnet.experiments.claims import Claim, Verdict
-from cpnet.models import create_model
-from cpnet.models.families import VARIANTS
+from cpnet.models import create_model, for_clips
+from cpnet.models.families import FAMILIES, VARIANTS
 from cpnet.models.resnet import BLOCKS
 from cpnet.models.summary import count_parameters, example_clip, multiply_adds, stages
 from cpnet.nn import CPModule, NonLocalBlock
@@ -125,8 +125,6 @@ COUNTS = [
     ),
 ]
 
-FAMILIES = ("c2d", "c3d", "nl", "artnet", "trn", "cpnet")
-
 
 def architecture_table(table: str) -> pd.DataFrame:
     """One of `TABLES`: a row a layer with its output size, a column a network, drawn from the built networks."""
@@ -184,7 +182,7 @@ def audit() -> pd.DataFrame:
         mi, million = ours["weights"] / MI, ours["trainable"] / MILLION
         rows.append(
             {
-                "table": f"{count.table.removeprefix('table').replace('5a', '5(a)').replace('5b', '5(b)')}",
+                "table": count.table.removeprefix("table").replace("5a", "5(a)").replace("5b", "5(b)"),
                 "row": paper["model"][count.row, "params"],
                 "printed": printed,
                 "network": count.network.title,
@@ -331,7 +329,7 @@ def costs(num_frames: int, size: int, depth: int = 18) -> pd.DataFrame:
     for family in FAMILIES:
         name = f"{family}_resnet{depth}"
         torch.manual_seed(0)
-        model = create_model(name, **({"num_frames": num_frames} if family == "trn" else {}))
+        model = create_model(name, **for_clips(name, num_frames))
         rows[name] = {
             "weights, Mi": count_parameters(model)["weights"] / MI,
             "multiply-adds, G": multiply_adds(model, clip)[""] / 1e9,

@@ -2,6 +2,6 @@
 
 from cpnet.models import families as _families  # noqa: F401, registers its models
 from cpnet.models import toy as _toy  # noqa: F401, registers its models
-from cpnet.models.registry import create_model, list_models, resolve_arguments
+from cpnet.models.registry import create_model, for_clips, list_models, resolve_arguments
 
-__all__ = ["create_model", "list_models", "resolve_arguments"]
+__all__ = ["create_model", "for_clips", "list_models", "resolve_arguments"]

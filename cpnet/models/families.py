@@ -240,6 +240,14 @@ def _model(family: Callable[..., ResNet], depth: int) -> Callable[..., ResNet]:
     return build
 
 
-for _family in (c2d, c3d, nl, artnet, trn, cpnet):
+FAMILIES: dict[str, Callable[..., ResNet]] = {
+    "c2d": c2d,
+    "c3d": c3d,
+    "nl": nl,
+    "artnet": artnet,
+    "trn": trn,
+    "cpnet": cpnet,
+}
+for _name, _family in FAMILIES.items():
     for _depth in BLOCKS:
-        add_model(f"{_family.__name__}_resnet{_depth}", _model(_family, _depth))
+        add_model(f"{_name}_resnet{_depth}", _model(_family, _depth))

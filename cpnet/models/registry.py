@@ -51,6 +51,11 @@ def resolve_arguments(name: str, **arguments: Any) -> dict[str, Any]:
     return defaults | arguments
 
 
+def for_clips(name: str, num_frames: int) -> dict[str, int]:
+    """Arguments of a model for clips of `num_frames`: none, but for those that are built for one number of frames."""
+    return {"num_frames": num_frames} if "num_frames" in resolve_arguments(name) else {}
+
+
 def list_models(pattern: str = "*") -> list[str]:
     """Sorted names of the models that match a shell-style pattern."""
     return sorted(name for name in _models if fnmatch(name, pattern))

@@ -1,14 +1,14 @@
+from functools import partial
 from itertools import combinations
 
+import helpers
 import pytest
 import torch
 
 from cpnet.nn import MultiScaleRelation
 from cpnet.nn.relation import _combination
 
-
-def features(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+features = partial(helpers.features, dtype=torch.float32)
 
 
 def relation(in_features=5, num_frames=4, num_classes=3, **kwargs):
