@@ -13,6 +13,8 @@ from PIL import Image
 Backend = Literal["decord", "pyav"]
 # Frame numbers, or a function that gives them for a number of frames.
 Indices = Sequence[int] | Callable[[int], Sequence[int]]
+# Whatever is called as `decode_frames`.
+Reader = Callable[[Path, Indices], np.ndarray]
 
 
 def decode_frames(path: Path, indices: Indices, backend: Backend = "decord") -> np.ndarray:

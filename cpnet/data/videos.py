@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cpnet.data.clips import crops, even_clips, random_clip, resized
-from cpnet.data.decode import Backend, decode_frames
+from cpnet.data.decode import Reader
+from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Index
 from cpnet.data.transforms import clip_generator, training_clip, view
 
@@ -22,18 +23,23 @@ SUBSTITUTES = 10  # videos tried in place of a damaged one
 
 
 class Sample(NamedTuple):
-    """A clip (3, T, S, S) uint8, its label, and whether it stands in for a video that could not be read."""
+    """A clip (3, T, S, S) uint8, its label, its place in the index, and whether another video stands in for that."""
 
     clip: Tensor
     label: int
+    place: int
     substituted: bool
 
 
 class Views(NamedTuple):
-    """Views (V, 3, T, S, S) uint8 of a video, its label, and whether it could be read; views are zero if not."""
+    """Views (V, 3, T, S, S) uint8 of a video, its label, its place in the list of videos, and whether it could be read.
+
+    Views are zero if it could not.
+    """
 
     views: Tensor
     label: int
+    place: int
     readable: bool
 
 
@@ -45,7 +51,7 @@ class VideoDataset(Dataset[Item]):
         index: of the split.
         num_frames, frame_step: T of a clip, and the distance of neighbouring frames.
         size: S of a clip.
-        backend: what reads video files.
+        read: decodes frames, as `decode_frames` does; keep decoded videos in memory with `cpnet.data.cache`.
     """
 
     index: Index
@@ -53,7 +59,7 @@ class VideoDataset(Dataset[Item]):
     num_frames: int
     frame_step: int
     size: int
-    backend: Backend = "decord"
+    read: Reader = field(default_factory=IsolatedDecoder)
 
 
 @dataclass(eq=False)
@@ -63,7 +69,7 @@ class TrainingClips(VideoDataset[Sample]):
     A video that cannot be read is replaced by another one, drawn from the same seed, epoch and index.
 
     Args:
-        index, num_frames, frame_step, size, backend: see `VideoDataset`.
+        index, num_frames, frame_step, size, read: see `VideoDataset`.
         seed: of all draws.
         flip_label_map: see `cpnet.data.transforms.training_clip`.
     """
@@ -92,13 +98,13 @@ class TrainingClips(VideoDataset[Sample]):
         for _ in range(1 + SUBSTITUTES):
             video = self.index.videos[chosen]
             try:
-                frames = decode_frames(video.path, choose, self.backend)
+                frames = self.read(video.path, choose)
             except UNREADABLE as error:
                 reason = error
                 chosen = int(torch.randint(len(self.index.videos), (), generator=generator))
                 continue
             clip, label = training_clip(frames, video.label, self.size, generator, self.flip_label_map)
-            return Sample(clip, label, substituted=chosen != i)
+            return Sample(clip, label, i, substituted=chosen != i)
         raise ValueError(
             f"{self.index.videos[i].path} and {SUBSTITUTES} others cannot be read, the last because: {reason}; "
             "screen the data set with `python -m cpnet data check`"
@@ -110,7 +116,7 @@ class EvaluationViews(VideoDataset[Views]):
     """All views of each video that a split lists; one that cannot be read is never replaced.
 
     Args:
-        index, num_frames, frame_step, size, backend: see `VideoDataset`. Missing and quarantined videos count too.
+        index, num_frames, frame_step, size, read: see `VideoDataset`. Missing and quarantined videos count too.
         num_clips, num_crops: views in time and in space, see `cpnet.data.clips`.
         short_side: to which frames are resized; `size` if None.
     """
@@ -131,11 +137,11 @@ class EvaluationViews(VideoDataset[Views]):
         video = self.videos[i]
         if i < len(self.index.videos):
             try:
-                return Views(self._views(video.path), video.label, readable=True)
+                return Views(self._views(video.path), video.label, i, readable=True)
             except UNREADABLE:
                 pass
         shape = (self.num_clips * self.num_crops, 3, self.num_frames, self.size, self.size)
-        return Views(torch.zeros(shape, dtype=torch.uint8), video.label, readable=False)
+        return Views(torch.zeros(shape, dtype=torch.uint8), video.label, i, readable=False)
 
     def _views(self, path: Path) -> Tensor:
         def choose(length: int) -> list[int]:
@@ -143,7 +149,7 @@ class EvaluationViews(VideoDataset[Views]):
             return [frame for clip in clips for frame in clip]
 
         short_side = self.size if self.short_side is None else self.short_side
-        frames = decode_frames(path, choose, self.backend)  # (num_clips * T, H, W, 3)
+        frames = self.read(path, choose)  # (num_clips * T, H, W, 3)
         height, width = resized(frames.shape[1], frames.shape[2], short_side)
         places = crops(height, width, self.size, self.num_crops)
         clips = frames.reshape(self.num_clips, self.num_frames, *frames.shape[1:])

@@ -9,8 +9,10 @@ from numbered_videos import numbered
 from cpnet.__main__ import main
 from cpnet.data.check import check_videos
 from cpnet.data.encode import write_jpegs, write_mp4, write_webm
-from cpnet.data.layouts import Video, read_index
+from cpnet.data.isolated import IsolatedDecoder
+from cpnet.data.layouts import Index, Video, read_index
 from cpnet.data.quarantine import Problem, read_quarantine, write_quarantine
+from cpnet.data.videos import EvaluationViews
 
 
 def damage(whole, kind, stream):
@@ -39,7 +41,7 @@ def test_damaged_files_and_a_hanging_decoder_are_named(tmp_path, backend):
     stream = np.random.RandomState(0)
     kinds = ["truncated", "flipped", "empty", "text", "no frames", "huge"]
     bad = []
-    for i in range(100):  # with each backend
+    for i in range(200):
         kind = kinds[i % len(kinds)] if i % 2 else "truncated"
         path = tmp_path / f"bad{i:03}-{kind}.{'webm' if i % 7 == 3 else 'mp4'}"
         path.write_bytes(damage(whole, kind, stream))
@@ -53,8 +55,19 @@ def test_damaged_files_and_a_hanging_decoder_are_named(tmp_path, backend):
     assert not set(reasons) & {path.name for path in good}
     survivors = {path.name for path in bad} - set(reasons)
     assert all("flipped" in name for name in survivors)  # some flips hit nothing that matters
-    assert len(survivors) <= 3
+    assert len(survivors) <= 6
     assert all(reasons.values())
+
+    index = Index("kinetics", "val", ("a",), videos)
+    views = EvaluationViews(index, num_frames=4, frame_step=1, size=32, read=IsolatedDecoder(backend, deadline=10))
+    unreadable = {video.id for video, v in zip(videos, views, strict=True) if not v.readable}
+    assert len(views) == len(videos) == 204
+    assert unreadable <= {*reasons, "hang.mp4"}  # what is damaged elsewhere may be read in the middle
+    assert unreadable >= {name for name in reasons if any(kind in name for kind in ("empty", "text", "no frames"))}
+    index.quarantined = [video for video in videos if video.id in {*reasons, "hang.mp4"}]
+    index.videos = [video for video in videos if video not in index.quarantined]
+    views = EvaluationViews(index, num_frames=4, frame_step=1, size=32, read=views.read)
+    assert sum(not v.readable for v in views) == len(reasons) + 1 and len(views) == 204
 
 
 def jester(root, lengths):

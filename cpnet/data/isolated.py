@@ -1,0 +1,156 @@
+"""Decoding in child processes: a decoder that hangs is killed, one that crashes is replaced."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cpnet.data.decode import Backend, Indices, decode_frames
+
+DEADLINE = 60.0  # seconds
+START_SECONDS = 300.0  # for a child to import what it needs, on a busy machine
+
+
+class DecoderDied(Exception):
+    """A child process crashed, or was killed at its deadline; the message says which."""
+
+
+class Child:
+    """A process that answers messages; it is started when needed, and again after it died.
+
+    It is no `multiprocessing.Process`, which workers of a `DataLoader` may not start.
+
+    Args:
+        serve: gets the other end of a pipe and `arguments`; importable by its name.
+    """
+
+    def __init__(self, serve: Callable[..., None], *arguments: str) -> None:
+        self.serve, self.arguments = serve, arguments
+        self.process: subprocess.Popen[bytes] | None = None
+        self.connection: Connection | None = None
+        self.owner = 0  # process that started the child
+
+    def ask(self, message: object, deadline: float) -> Any:
+        """Send a message and wait for the answer.
+
+        Raises:
+            DecoderDied: none came within `deadline` seconds, or the process died by itself.
+        """
+        if self.owner != os.getpid():  # after a fork, the child is our parent's
+            self.kill()
+        if self.process is None:
+            self._start()
+        assert self.process is not None and self.connection is not None
+        answered = False
+        try:
+            self.connection.send(message)
+            if not self.connection.poll(deadline):
+                raise DecoderDied(f"not decoded within {deadline:g} seconds")
+            answer = self.connection.recv()
+            answered = True
+            return answer
+        except (EOFError, OSError) as error:
+            raise DecoderDied(f"the decoder crashed, exit code {self.process.wait()}") from error
+        finally:
+            if not answered:  # an interrupt too: a late answer must not be taken for the next one
+                self.kill()
+
+    def kill(self) -> None:
+        """End the process, even one that is stuck in C code."""
+        if self.process is not None and self.connection is not None:
+            if self.owner == os.getpid():
+                self.process.kill()
+                self.process.wait()
+            else:
+                self.process.returncode = 0  # not ours to wait for
+            self.connection.close()
+        self.process = self.connection = None
+
+    def __del__(self) -> None:
+        self.kill()
+
+    def _start(self) -> None:
+        self.connection, theirs = Pipe()
+        call = f"from {self.serve.__module__} import {self.serve.__name__} as serve\n"
+        call += "import sys; from multiprocessing.connection import Connection\n"
+        call += "serve(Connection(int(sys.argv[1])), *sys.argv[2:])"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", call, str(theirs.fileno()), *self.arguments],
+            pass_fds=[theirs.fileno()],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
+        )
+        self.owner = os.getpid()
+        theirs.close()
+        if not self.connection.poll(START_SECONDS):
+            self.kill()
+            raise TimeoutError(f"a process for decoding did not start within {START_SECONDS:g} seconds")
+        self.connection.recv()
+
+
+class IsolatedDecoder:
+    """Call it as `decode_frames`: it decodes in a child process, one for each thread and each worker that calls.
+
+    Args:
+        backend: what reads video files, see `cpnet.data.decode`.
+        deadline: seconds for one video. Then its process is killed, and the video counts as one that cannot be read.
+    """
+
+    def __init__(self, backend: Backend = "decord", deadline: float = DEADLINE) -> None:
+        if deadline <= 0:
+            raise ValueError(f"deadline={deadline:g}: give more than 0 seconds")
+        self.backend, self.deadline = backend, deadline
+        self.children = threading.local()
+
+    def __call__(self, path: Path, indices: Indices) -> np.ndarray:
+        """Frames (T, H, W, 3) of a video; arguments and errors as of `decode_frames`."""
+        child = self._child()
+        try:
+            answer = child.ask((path, None if callable(indices) else list(indices)), self.deadline)
+            if isinstance(answer, int):  # the length: frames are chosen here, where the caller's random draws are
+                assert callable(indices)
+                answer = child.ask(list(indices(answer)), self.deadline)
+        except DecoderDied as error:
+            raise ValueError(f"{path}: {error}") from error
+        except BaseException:
+            child.kill()  # it waits for frame numbers
+            raise
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"backend": self.backend, "deadline": self.deadline}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def _child(self) -> Child:
+        if not hasattr(self.children, "child"):
+            self.children.child = Child(serve_frames, self.backend)
+        return self.children.child
+
+
+def serve_frames(connection: Connection, backend: Backend) -> None:
+    """In a child: answer a path and frame numbers, or None and numbers when asked, by frames or an exception."""
+    connection.send("ready")
+
+    def choose(length: int) -> list[int]:
+        connection.send(length)
+        return connection.recv()
+
+    while True:
+        try:
+            path, indices = connection.recv()
+        except EOFError:  # the parent is gone
+            return
+        try:
+            connection.send(decode_frames(path, choose if indices is None else indices, backend))
+        except Exception as error:
+            connection.send(error)

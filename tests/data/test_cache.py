@@ -1,0 +1,78 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numbered_videos import numbered, numbers
+
+from cpnet.data.cache import FrameCache
+from cpnet.data.decode import decode_frames
+from cpnet.data.encode import write_jpegs
+from cpnet.data.layouts import Video
+
+BYTES = numbered(10).nbytes
+
+
+@pytest.fixture
+def videos(tmp_path):
+    for name in "abc":
+        write_jpegs(tmp_path / name, numbered(10))
+    return [Video(name, tmp_path / name, 0) for name in "abc"]
+
+
+def test_frames_are_those_of_the_decoder_and_decoded_once(videos):
+    read = []
+    cache = FrameCache(lambda path, indices: read.append(path.name) or decode_frames(path, indices))
+    for indices in ([3, 0, 9, 3], range(10), lambda length: [length - 1]):
+        for _, path, _ in videos:
+            assert np.array_equal(cache(path, indices), decode_frames(path, indices))
+    assert read == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("room", [0, 1.5 * BYTES])
+def test_what_does_not_fit_is_read_each_time(videos, room, capsys):
+    cache = FrameCache(decode_frames, room / 2**30)
+    cache.fill(videos, progress=False)
+    assert len(cache.videos) == room // BYTES and sum(f.nbytes for f in cache.videos.values()) <= room
+    assert f"{3 - room // BYTES:.0f} of 3 videos do not fit" in capsys.readouterr().out
+    assert all(numbers(cache(path, [2, 8])) == [2, 8] for _, path, _ in videos)
+
+
+def test_a_video_damaged_at_its_end_is_as_readable_as_without_the_cache(videos, tmp_path):
+    (tmp_path / "b" / "00010.jpg").write_bytes(b"")
+    cache = FrameCache(decode_frames)
+    assert numbers(cache(tmp_path / "b", [0, 4])) == [0, 4]
+    with pytest.raises(ValueError, match=r"00010\.jpg cannot be read"):
+        cache(tmp_path / "b", [9])
+
+
+@pytest.mark.parametrize("index", [10, -1])
+def test_an_index_outside_names_the_length(videos, index):
+    with pytest.raises(IndexError, match=rf"10 frames, but frame {index}"):
+        FrameCache(decode_frames)(videos[0].path, [index])
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+from cpnet.data.decode import decode_frames
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+for number in range(1, 2001):
+    decode_frames(Path(sys.argv[1]), lambda length: range(0, length, 8), sys.argv[2])
+    if number in (500, 2000):
+        print(resident())
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no count of resident memory")
+@pytest.mark.parametrize("backend", ["decord", "pyav"])
+def test_memory_does_not_grow_with_the_number_of_videos(tmp_path, backend):
+    from cpnet.data.encode import write_mp4
+
+    write_mp4(tmp_path / "video.mp4", numbered(30), 25)
+    command = [sys.executable, "-c", MEMORY, str(tmp_path / "video.mp4"), backend]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    early, late = map(float, done.stdout.split())
+    assert late <= early + 50

@@ -1,0 +1,127 @@
+"""A decoder that hangs or crashes costs its process, not the caller."""
+
+import os
+import pickle
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from numbered_videos import numbered, numbers
+from torch.utils.data import DataLoader
+
+from cpnet.data.decode import decode_frames
+from cpnet.data.encode import write_jpegs, write_mp4
+from cpnet.data.isolated import IsolatedDecoder
+from cpnet.data.layouts import Index, Video
+from cpnet.data.videos import EvaluationViews, TrainingClips
+
+CLIP = {"num_frames": 4, "frame_step": 2, "size": 32}
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    path = tmp_path_factory.mktemp("isolated") / "video.mp4"
+    write_mp4(path, numbered(30), 25)
+    return path
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    return IsolatedDecoder(deadline=20)
+
+
+@pytest.fixture
+def hanging(tmp_path):
+    os.mkfifo(tmp_path / "hang.mp4")  # opening it never returns, in C code
+    return tmp_path / "hang.mp4"
+
+
+def test_frames_are_those_of_the_decoder_itself(video, decoder):
+    assert np.array_equal(decoder(video, [7, 0, 29, 7]), decode_frames(video, [7, 0, 29, 7]))
+
+
+def test_a_function_of_the_length_is_called_here_once(video, decoder):
+    lengths = []
+    found = numbers(decoder(video, lambda length: lengths.append(length) or [length - 1, 3]))
+    assert lengths == [30] and found == [29, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "indices", "error", "message"),
+    [
+        ("absent.mp4", [0], FileNotFoundError, r"absent\.mp4"),
+        ("text.mp4", [0], ValueError, r"decord cannot read .*text\.mp4"),
+        ("video.mp4", [30], IndexError, "30 frames, but frame 30"),
+        ("video.mp4", lambda length: [length], IndexError, "30 frames, but frame 30"),
+    ],
+)
+def test_errors_are_those_of_the_decoder_itself(video, decoder, name, indices, error, message):
+    video.with_name("text.mp4").write_text("no video")
+    for read in (decoder, decode_frames):
+        with pytest.raises(error, match=message):
+            read(video.with_name(name), indices)
+    assert numbers(decoder(video, [5])) == [5]
+
+
+def test_a_choice_that_fails_leaves_no_late_answer_behind(video, decoder):
+    def fail(length):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        decoder(video, fail)
+    assert numbers(decoder(video, [5, 6])) == [5, 6]
+
+
+def test_a_decoder_stuck_in_c_is_killed_at_its_deadline(video, hanging):
+    decoder = IsolatedDecoder(deadline=1)
+    with pytest.raises(ValueError, match=r"hang\.mp4: not decoded within 1 seconds"):
+        decoder(hanging, [0])
+    decoder.deadline = 20
+    assert numbers(decoder(video, [5])) == [5]
+
+
+def test_a_decoder_that_crashes_is_replaced(video, decoder):
+    decoder(video, [0])
+    pid = decoder.children.child.process.pid
+
+    def crash(length):
+        os.kill(pid, signal.SIGSEGV)
+        return [0]
+
+    with pytest.raises(ValueError, match=r"video\.mp4: the decoder crashed, exit code -11"):
+        decoder(video, crash)
+    assert numbers(decoder(video, [5])) == [5]
+
+
+def test_threads_have_decoders_of_their_own(video, decoder):
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda i: numbers(decoder(video, [i % 30])), range(60)))
+    assert found == [[i % 30] for i in range(60)]
+
+
+def test_a_copy_decodes_in_a_child_of_its_own(video, decoder):
+    copy = pickle.loads(pickle.dumps(decoder))
+    assert (copy.backend, copy.deadline) == (decoder.backend, decoder.deadline)
+    assert numbers(copy(video, [4])) == [4]
+
+
+def test_no_time_is_refused():
+    with pytest.raises(ValueError, match="deadline=0: give more"):
+        IsolatedDecoder(deadline=0)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_hanging_video_neither_hangs_nor_ends_a_loader(tmp_path, video, hanging, workers):
+    write_jpegs(tmp_path / "folder", numbered(20))
+    paths = [video, hanging, tmp_path / "folder"]
+    index = Index("jester", "val", ("Thumb Up",), [Video(path.name, path, 0) for path in paths])
+    read = IsolatedDecoder(deadline=20)
+    read(video, [0])  # forked workers must not use this child
+    read.deadline = 4
+    loader = DataLoader(EvaluationViews(index, **CLIP, read=read), batch_size=None, num_workers=workers)
+    assert [views.readable for views in loader] == [True, False, True]
+    clips = list(DataLoader(TrainingClips(index, **CLIP, read=read), batch_size=None, num_workers=workers))
+    assert [clip.substituted for clip in clips] == [False, True, False]
+    assert all(torch.count_nonzero(clip.clip) for clip in clips)
