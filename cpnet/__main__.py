@@ -248,6 +248,36 @@ def data_check(
         sys.exit(1)
 
 
+def data_render(
+    name: Annotated[Literal["kinetics", "something", "jester", "images"], tyro.conf.Positional],
+    *,
+    out: Path,
+    train: int = 2000,
+    val: int = 500,
+    size: int = 72,
+    seed: int = 0,
+    jobs: int = 2,
+) -> None:
+    """Render a stand-in for a data set into its official layout; call again to go on after an interruption.
+
+    Args:
+        name: which data set to stand in for; images are stills of the world of kinetics, to pretrain on.
+        out: folder of the data set.
+        train: clips of the training split.
+        val: clips of the validation split.
+        size: height of the frames in pixels; for kinetics the least short side.
+        seed: of all draws.
+        jobs: processes side by side.
+    """
+    from cpnet.data.layouts import read_index
+    from cpnet.data.rendered import render
+
+    render(name, out, train=train, val=val, size=size, seed=seed, jobs=jobs)
+    for split, count in (("train", train), ("val", val)):
+        if count:
+            print(read_index(name, out, split).summary())  # type: ignore[arg-type]
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "reproduce": reproduce,
     "compare": compare,
@@ -257,6 +287,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "bench cp": bench_cp,
     "bench models": bench_models,
     "data check": data_check,
+    "data render": data_render,
     "toy-videos": toy_videos,
 }
 

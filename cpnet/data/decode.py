@@ -11,6 +11,7 @@ import torch  # noqa: F401, before decord: loaded after it, CUDA can hang
 from PIL import Image
 
 Backend = Literal["decord", "pyav"]
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 # Frame numbers, or a function that gives them for a number of frames.
 Indices = Sequence[int] | Callable[[int], Sequence[int]]
 # Whatever is called as `decode_frames`.
@@ -23,7 +24,7 @@ def decode_frames(path: Path, indices: Indices, backend: Backend = "decord") -> 
     A process should use one backend only: decord and PyAV ship two versions of FFmpeg, which can clash.
 
     Args:
-        path: a video file, or a folder of JPEG files 00001.jpg, 00002.jpg, ...
+        path: a video file, a folder of JPEG files 00001.jpg, 00002.jpg, ..., or an image, a video of one frame.
         indices: frame numbers from 0, in any order, repeats allowed; or a function of the number of frames.
         backend: what reads video files. PyAV reads more of them. decord 0.6 gives wrong frames at the very end of H.264
             with open groups of pictures (encoders close them by default).
@@ -40,6 +41,8 @@ def decode_frames(path: Path, indices: Indices, backend: Backend = "decord") -> 
         raise FileNotFoundError(f"no video {path}")
     if path.is_dir():
         return _decode_folder(path, indices)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return _decode_images([path], _chosen(path, indices, 1))
     if backend not in ("decord", "pyav"):
         raise ValueError(f'backend={backend!r}: choose "decord" or "pyav"')
     return _decode_with_decord(path, indices) if backend == "decord" else _decode_with_pyav(path, indices)
@@ -53,6 +56,10 @@ def _decode_folder(path: Path, indices: Indices) -> np.ndarray:
     if names != expected:
         wrong = next(name for name in expected if name not in names)
         raise ValueError(f"{path} has {len(files)} frames, but not {wrong}: fetch the video again")
+    return _decode_images(files, chosen)
+
+
+def _decode_images(files: Sequence[Path], chosen: Sequence[int]) -> np.ndarray:
     frames = {}
     for i in set(chosen):
         try:
@@ -62,7 +69,7 @@ def _decode_folder(path: Path, indices: Indices) -> np.ndarray:
             raise ValueError(f"{files[i]} cannot be read: {error}") from error
     sizes = {frame.shape for frame in frames.values()}
     if len(sizes) > 1:
-        raise ValueError(f"the frames of {path} have different sizes: {sorted(sizes)}")
+        raise ValueError(f"the frames of {files[0].parent} have different sizes: {sorted(sizes)}")
     return np.stack([frames[i] for i in chosen])
 
 

@@ -1,4 +1,4 @@
-"""Indexes of Kinetics-400, Something-Something v2 and Jester v1, read from the folders as they are distributed.
+"""Indexes of Kinetics-400, Something-Something v2, Jester v1 and still images, from the folders as distributed.
 
     Kinetics-400   annotations/{train,val,test}.csv or {train,val,test}.csv,
                    with the header label,youtube_id,time_start,time_end,split;
@@ -8,8 +8,9 @@
                    20bn-something-something-v2/<id>.webm
     Jester v1      jester-v1-{labels,train,validation,test}.csv or labels/{...}.csv;
                    20bn-jester-v1/<id>/00001.jpg, ...
+    images         <split>/<class>/*.jpg, *.jpeg or *.png, as ImageNet is kept
 
-Labels are matched by name. Their index is the alphabetical order of names for Kinetics and Jester, whose label files
+Labels are matched by name. Their index is the alphabetical order of names for Kinetics, Jester and images, whose labels
 come in different orders, and the number in labels.json for Something-Something (alphabetical as well).
 """
 
@@ -21,12 +22,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from cpnet.data.decode import IMAGE_SUFFIXES
 from cpnet.data.quarantine import FILE_NAME, read_quarantine
 
-Dataset = Literal["kinetics", "something", "jester"]
+Dataset = Literal["kinetics", "something", "jester", "images"]
 Split = Literal["train", "val", "test"]
 
-NUM_CLASSES = {"kinetics": 400, "something": 174, "jester": 27}
+NUM_CLASSES = {"kinetics": 400, "something": 174, "jester": 27, "images": 1000}
 NO_LABEL = -1
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm")
 SHOWN = 3  # examples of a problem in a summary
@@ -43,6 +45,7 @@ FLIP_PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Sliding Two Fingers Left", "Sliding Two Fingers Right"),
         ("Swiping Left", "Swiping Right"),
     ),
+    "images": (),
 }
 # Not in the released code, although a mirror image of one looks like the other.
 TURNING_PAIR = ("Turning Hand Clockwise", "Turning Hand Counterclockwise")
@@ -113,7 +116,7 @@ def read_index(dataset: Dataset, root: str | Path, split: Split, quarantine: boo
         FileNotFoundError: no annotation under `root`; the message names the places looked at.
         ValueError: unknown data set or split, or an annotation file that is not what it should be.
     """
-    readers = {"kinetics": _kinetics, "something": _something, "jester": _jester}
+    readers = {"kinetics": _kinetics, "something": _something, "jester": _jester, "images": _images}
     if dataset not in readers:
         raise ValueError(f"dataset={dataset!r}: choose one of {', '.join(readers)}")
     if split not in ("train", "val", "test"):
@@ -220,6 +223,17 @@ def _jester(root: Path, split: Split) -> Index:
     for where, row in _semicolon_rows(_annotation(root, "jester-v1", _long(split), "csv")):
         name = answers.get(row[0]) if split == "test" else (row[1] if len(row) == 2 else "")
         _add(index, label, where, row[0], name, root / "20bn-jester-v1", "")
+    return index
+
+
+def _images(root: Path, split: Split) -> Index:
+    if not (root / split).is_dir():
+        raise FileNotFoundError(f"no folder {root / split}: images are looked for in {split}/<class>/")
+    index = Index("images", split, tuple(sorted(folder.name for folder in (root / split).iterdir() if folder.is_dir())))
+    for label, name in enumerate(index.classes):
+        for path in sorted((root / split / name).iterdir()):
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                index.add(Video(path.stem, path, label))
     return index
 
 

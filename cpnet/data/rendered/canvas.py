@@ -1,0 +1,173 @@
+"""Drawing: textures, shapes, and layers that move over a background seen by a moving camera.
+
+Lengths are in units of the frame's height, with the origin in its centre, x to the right and y down. Angles are in
+radians, clockwise. Whatever moves is an array of one value a frame, or a number if it does not.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+Random = np.random.RandomState
+Motion = np.ndarray | float
+Point = tuple[float, float]
+
+WORLD = 3.0  # side of a background, around the origin
+PATCH = 64  # pixels of a drawn thing's side
+OVERSAMPLING = 4  # for smooth edges
+
+
+@dataclass
+class Layer:
+    """A drawn square that moves: its centre, its half side, its angle."""
+
+    image: Image.Image  # RGBA
+    x: Motion
+    y: Motion
+    radius: Motion
+    angle: Motion = 0.0
+
+
+@dataclass
+class Camera:
+    """Where the centre of the frame lies, and how much larger than life things are."""
+
+    x: Motion = 0.0
+    y: Motion = 0.0
+    zoom: Motion = 1.0
+
+
+def film(background: Image.Image, layers: Sequence[Layer], camera: Camera, shape: tuple[int, int, int]) -> np.ndarray:
+    """Frames (T, H, W, 3), uint8, of layers over a background; later layers hide earlier ones.
+
+    Args:
+        background: a square of side `WORLD`.
+        shape: (T, H, W).
+    """
+    T, H, W = shape
+    cx, cy, zoom = (_each_frame(motion, T) for motion in (camera.x, camera.y, camera.zoom))
+    tracks = [[_each_frame(m, T) for m in (layer.x, layer.y, layer.radius, layer.angle)] for layer in layers]
+    frames = np.empty((T, H, W, 3), dtype=np.uint8)
+    pixels = background.width / WORLD
+    for t in range(T):
+        unit = H * zoom[t]  # pixels
+        step = pixels / unit
+        left, top = ((c + WORLD / 2) * pixels - n / 2 * step for c, n in ((cx[t], W), (cy[t], H)))
+        frame = background.transform((W, H), Image.Transform.AFFINE, (step, 0, left, 0, step, top), _BILINEAR)
+        for layer, (x, y, radius, angle) in zip(layers, tracks, strict=True):
+            centre = (W / 2 + (x[t] - cx[t]) * unit, H / 2 + (y[t] - cy[t]) * unit)
+            _paste(frame, layer.image, centre, radius[t] * unit, angle[t])
+        frames[t] = np.asarray(frame)
+    return frames
+
+
+_BILINEAR = Image.Resampling.BILINEAR
+
+
+def _paste(frame: Image.Image, image: Image.Image, centre: Point, radius: float, angle: float) -> None:
+    reach = int(np.ceil(1.5 * radius)) + 1  # a turned square needs sqrt(2)
+    x0, y0 = int(np.floor(centre[0])) - reach, int(np.floor(centre[1])) - reach
+    if radius <= 0 or x0 >= frame.width or y0 >= frame.height or x0 + 2 * reach <= 0 or y0 + 2 * reach <= 0:
+        return
+    scale = image.width / 2 / radius
+    a, b = np.cos(angle) * scale, np.sin(angle) * scale
+    dx, dy = x0 - centre[0], y0 - centre[1]
+    middle = image.width / 2
+    coefficients = (a, b, middle + a * dx + b * dy, -b, a, middle - b * dx + a * dy)
+    patch = image.transform((2 * reach, 2 * reach), Image.Transform.AFFINE, coefficients, _BILINEAR)
+    frame.paste(patch, (x0, y0), patch)
+
+
+def tremble(random: Random, T: int, size: float) -> np.ndarray:
+    """(T,) small deviations that look the same backwards."""
+    noise = random.standard_normal(T + 4)
+    return size * np.convolve(noise, np.ones(5), "valid") / 5**0.5
+
+
+def even(length: float) -> int:
+    """The nearest even number of pixels that decord can read as the width of H.264: it fails on 16, 24, 48 and 72."""
+    pixels = 2 * round(length / 2)
+    return pixels + 2 if pixels in (16, 24, 48, 72) else pixels
+
+
+def _each_frame(motion: Motion, T: int) -> np.ndarray:
+    return np.broadcast_to(np.asarray(motion, dtype=np.float64), (T,))
+
+
+def texture(random: Random, size: int, contrast: float = 1.0, cells: Sequence[int] = (3, 7, 16)) -> np.ndarray:
+    """Coloured blotches (size, size, 3) of several sizes, 0 to 255, float."""
+    blotches = np.zeros((size, size, 3))
+    for i, n in enumerate(cells):
+        noise = Image.fromarray(random.randint(0, 256, (n, n, 3)).astype(np.uint8))
+        blotches += np.asarray(noise.resize((size, size), Image.Resampling.BICUBIC), dtype=np.float64) / (1 + i)
+    blotches -= blotches.mean((0, 1))
+    colour = random.uniform(70, 185, 3)
+    return np.clip(colour + contrast * 55 * blotches / blotches.std(), 0, 255)
+
+
+def to_image(colours: np.ndarray) -> Image.Image:
+    """An opaque image of colours (H, W, 3), 0 to 255."""
+    return Image.fromarray(np.clip(colours, 0, 255).astype(np.uint8))
+
+
+def background(random: Random, height: int, contrast: float = 0.6) -> Image.Image:
+    """A textured square of side `WORLD` for frames of so many pixels of height."""
+    return to_image(texture(random, int(WORLD * height), contrast, (5, 12, 40)))
+
+
+def cut(colours: np.ndarray, draw: Callable[[ImageDraw.ImageDraw, float], None]) -> Image.Image:
+    """Of colours (n, n, 3) what `draw` paints white on a canvas whose half side is given to it, with a dark rim."""
+    n = len(colours)
+    mask = Image.new("L", (n * OVERSAMPLING, n * OVERSAMPLING))
+    draw(ImageDraw.Draw(mask), n * OVERSAMPLING / 2)
+    inside = np.asarray(mask.resize((n, n), Image.Resampling.BOX), dtype=np.float64) / 255
+    small = mask.resize((n // 4, n // 4), Image.Resampling.BOX).resize((n, n), Image.Resampling.BILINEAR)
+    rim = 0.25 + 0.75 * np.clip(3 * np.asarray(small, dtype=np.float64) / 255 - 1.8, 0, 1)
+    rgba = np.dstack([colours * rim[..., None], 255 * inside])
+    return Image.fromarray(np.clip(rgba, 0, 255).astype(np.uint8))
+
+
+def polygon(points: Sequence[Point]) -> Callable[[ImageDraw.ImageDraw, float], None]:
+    """Paints a polygon of points between -1 and 1."""
+
+    def draw(canvas: ImageDraw.ImageDraw, half: float) -> None:
+        canvas.polygon([(half * (1 + x), half * (1 + y)) for x, y in points], fill=255)
+
+    return draw
+
+
+def regular(corners: int, dent: float = 1.0) -> list[Point]:
+    """Corners of a regular polygon, or of a star if every other corner is dented."""
+    angles = np.arange(2 * corners) * np.pi / corners - np.pi / 2
+    radii = 0.95 * np.where(np.arange(2 * corners) % 2, dent * (np.cos(np.pi / corners) if dent == 1 else 1), 1)
+    return [(r * np.cos(a), r * np.sin(a)) for r, a in zip(radii, angles, strict=True)]
+
+
+SHAPES: dict[str, list[Point]] = {
+    "disc": regular(24),
+    "triangle": regular(3),
+    "square": [(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)],
+    "pentagon": regular(5),
+    "star": regular(5, 0.5),
+    "drop": [(0, -0.95), (0.45, -0.1), (0.55, 0.4), (0.3, 0.85), (-0.3, 0.85), (-0.55, 0.4), (-0.45, -0.1)],
+    "diamond": [(0, -0.95), (0.6, 0), (0, 0.95), (-0.6, 0)],
+    "bottle": [
+        (-0.2, -0.95),
+        (0.2, -0.95),
+        (0.2, -0.4),
+        (0.5, -0.1),
+        (0.5, 0.95),
+        (-0.5, 0.95),
+        (-0.5, -0.1),
+        (-0.2, -0.4),
+    ],
+    "house": [(0, -0.95), (0.85, -0.25), (0.85, 0.85), (-0.85, 0.85), (-0.85, -0.25)],
+}
+
+
+def thing(random: Random) -> Image.Image:
+    """A textured object of a random shape."""
+    shape = SHAPES[sorted(SHAPES)[random.randint(len(SHAPES))]]
+    return cut(texture(random, PATCH, 1.2), polygon(shape))

@@ -1,0 +1,35 @@
+"""What a rendered class is: how it is acted out, and what tells it from others."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+S = TypeVar("S")  # what an action moves
+
+DecidedBy = Literal["motion", "appearance", "nothing moves"]
+
+
+@dataclass(frozen=True)
+class Class(Generic[S]):
+    """How a class is acted out.
+
+    Attributes:
+        act: moves what is on stage.
+        backwards: whether the film is played backwards.
+        decided_by: what tells the class from others.
+        partner: the class that is filmed alike, and played the other way.
+    """
+
+    act: Callable[[S], None]
+    backwards: bool = False
+    decided_by: DecidedBy = "motion"
+    partner: str | None = None
+
+
+def pairs(*filmed_alike: tuple[str, str, Callable[[S], None]]) -> dict[str, Class[S]]:
+    """Classes by name, from names of films played forwards and backwards."""
+    classes = {}
+    for forwards, backwards, act in filmed_alike:
+        classes[forwards] = Class(act, partner=backwards)
+        classes[backwards] = Class(act, backwards=True, partner=forwards)
+    return classes

@@ -1,0 +1,231 @@
+"""A stand-in for Jester: a drawn hand before a person acts out the 27 gestures of version 1.
+
+Left and right are the picture's. Of a gesture with a partner, both are filmed alike, and one is played backwards.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from cpnet.data.rendered.canvas import PATCH, Camera, Layer, Random, background, cut, even, film, texture, tremble
+from cpnet.data.rendered.classes import Class, pairs
+from cpnet.data.rendered.hand import FINGERS, FLAT, OPEN, THUMB, TWO_FINGERS, Pose, draw_hand, skin
+
+FPS = 12.0
+LENGTHS = (34, 42)  # frames
+ASPECT = 4 / 3
+
+
+@dataclass
+class Gesture:
+    """A hand's pose in each frame, and its motion; lengths as in `canvas`."""
+
+    random: Random
+    progress: np.ndarray  # (T,) from 0 to 1
+    poses: list[Pose]
+    x: np.ndarray
+    y: np.ndarray
+    radius: np.ndarray
+    angle: np.ndarray
+    visible: bool = True
+
+    def hold(self, pose: Pose) -> None:
+        """The same pose all the time."""
+        self.poses = [pose] * len(self.progress)
+
+    def wave(self, cycles: float) -> np.ndarray:
+        """A sine of so many cycles from a random phase, over the time the gesture takes."""
+        return np.sin(2 * np.pi * (cycles * self.progress + self.random.rand()))
+
+
+Action = Callable[[Gesture], None]
+
+
+def slide(pose: Pose, x: float, y: float) -> Action:
+    """A pose moves in a direction."""
+
+    def act(gesture: Gesture) -> None:
+        path = gesture.random.uniform(0.35, 0.5) * (gesture.progress - 0.5)
+        gesture.hold(pose)
+        gesture.x, gesture.y = gesture.x + x * path, gesture.y + y * path
+        if pose == FLAT and y == 0:
+            gesture.angle = gesture.angle + gesture.random.uniform(0.2, 0.6) * x
+
+    return act
+
+
+def push(pose: Pose) -> Action:
+    """A pose comes towards the camera."""
+
+    def act(gesture: Gesture) -> None:
+        gesture.hold(pose)
+        gesture.radius = gesture.radius * gesture.random.uniform(1.8, 2.4) ** (gesture.progress - 0.5)
+
+    return act
+
+
+def spread(two: bool) -> Action:
+    """Thumb and fingers, or thumb and index finger, come apart."""
+
+    def act(gesture: Gesture) -> None:
+        others = 0.0 if two else 1.0
+        gesture.poses = [
+            Pose(0.5 + 0.5 * p, others * (0.4 + 0.6 * p), others * (0.4 + 0.6 * p), others * (0.4 + 0.6 * p))
+            for p in gesture.progress
+        ]
+        gesture.poses = [
+            replace(pose, spread=1.3 * p * others - 0.3, thumb=0.6 + 0.4 * p, thumb_angle=0.2 - 1.4 * p)
+            for pose, p in zip(gesture.poses, gesture.progress, strict=True)
+        ]
+
+    return act
+
+
+def turn(gesture: Gesture) -> None:
+    """An open hand turns clockwise."""
+    gesture.hold(OPEN)
+    gesture.angle = gesture.angle + gesture.random.uniform(1.2, 1.8) * (gesture.progress - 0.5)
+
+
+def roll(gesture: Gesture) -> None:
+    """A flat hand goes round, towards the camera on its way down."""
+    gesture.hold(FLAT)
+    phase = 2 * np.pi * (gesture.random.uniform(1.5, 2.2) * gesture.progress + gesture.random.rand())
+    gesture.y = gesture.y + 0.13 * np.sin(phase)
+    gesture.radius = gesture.radius * (1 + 0.3 * np.cos(phase))
+
+
+def shake_hand(gesture: Gesture) -> None:
+    """An open hand swings from side to side."""
+    gesture.hold(OPEN)
+    swing = gesture.wave(gesture.random.uniform(2.5, 4))
+    gesture.angle = gesture.angle + 0.3 * swing
+    gesture.x = gesture.x + 0.06 * swing
+
+
+def drum(gesture: Gesture) -> None:
+    """Fingers go down and up, one after the other."""
+    phase = 2 * np.pi * (gesture.random.uniform(2.5, 4) * gesture.progress + gesture.random.rand())
+    gesture.poses = [
+        Pose(**{name: 0.65 + 0.35 * float(np.sin(p - 1.2 * i)) for i, name in enumerate(FINGERS)}, spread=0.3)
+        for p in phase
+    ]
+
+
+def do_other_things(gesture: Gesture) -> None:
+    """A hand wanders about, changing its pose."""
+    start, end = (Pose(*gesture.random.uniform(0, 1, 6)) for _ in range(2))
+    bend = (1 + gesture.wave(1.0)) / 2
+    gesture.poses = [Pose(*(a + b * (c - a) for a, c in zip(_values(start), _values(end), strict=True))) for b in bend]
+    gesture.x = gesture.x + gesture.random.uniform(0.08, 0.2) * gesture.wave(gesture.random.uniform(0.7, 1.6))
+    gesture.y = gesture.y + gesture.random.uniform(0.08, 0.2) * gesture.wave(gesture.random.uniform(0.7, 1.6))
+
+
+def do_nothing(gesture: Gesture) -> None:
+    """No hand is seen."""
+    gesture.visible = False
+
+
+def show(pose: Pose, angle: float = 0.0) -> Action:
+    """A pose is held still."""
+
+    def act(gesture: Gesture) -> None:
+        gesture.hold(pose)
+        gesture.angle = gesture.angle + angle
+
+    return act
+
+
+def _values(pose: Pose) -> tuple[float, ...]:
+    return pose.index, pose.middle, pose.ring, pose.little, pose.spread, pose.thumb
+
+
+CLASSES: dict[str, Class[Gesture]] = pairs(
+    ("Swiping Right", "Swiping Left", slide(FLAT, 1, 0)),
+    ("Swiping Down", "Swiping Up", slide(FLAT, 0, 1)),
+    ("Sliding Two Fingers Right", "Sliding Two Fingers Left", slide(TWO_FINGERS, 1, 0)),
+    ("Sliding Two Fingers Down", "Sliding Two Fingers Up", slide(TWO_FINGERS, 0, 1)),
+    ("Pushing Hand Away", "Pulling Hand In", push(OPEN)),
+    ("Pushing Two Fingers Away", "Pulling Two Fingers In", push(TWO_FINGERS)),
+    ("Rolling Hand Forward", "Rolling Hand Backward", roll),
+    ("Turning Hand Clockwise", "Turning Hand Counterclockwise", turn),
+    ("Zooming In With Full Hand", "Zooming Out With Full Hand", spread(two=False)),
+    ("Zooming In With Two Fingers", "Zooming Out With Two Fingers", spread(two=True)),
+) | {
+    "Drumming Fingers": Class(drum),
+    "Shaking Hand": Class(shake_hand),
+    "Doing other things": Class(do_other_things),
+    "No gesture": Class(do_nothing, decided_by="appearance"),
+    "Stop Sign": Class(show(OPEN), decided_by="nothing moves"),
+    "Thumb Up": Class(show(THUMB), decided_by="appearance"),
+    "Thumb Down": Class(show(THUMB, np.pi), decided_by="appearance"),
+}
+
+
+def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
+    """Frames (T, H, W, 3), uint8, of a clip of a gesture, and their rate a second."""
+    chosen = CLASSES[name]
+    T = random.randint(*LENGTHS)
+    start, end = random.uniform(0, 0.15), random.uniform(0.85, 1)
+    progress = np.clip((np.linspace(0, 1, T) - start) / (end - start), 0, 1)
+    colours = skin(random)
+    still = np.zeros(T)
+    gesture = Gesture(
+        random,
+        progress,
+        [],
+        x=still + random.uniform(-0.15, 0.15),
+        y=still + random.uniform(-0.05, 0.15),
+        radius=still + random.uniform(0.2, 0.28),
+        angle=still + random.uniform(-0.2, 0.2),
+    )
+    chosen.act(gesture)
+    person = _person(random, colours)
+    wall = background(random, height, 0.4)
+    shape = (T, height, even(ASPECT * height))
+    sway = tremble(random, T, 0.006)
+    layers = [Layer(person, random.uniform(-0.1, 0.1) + sway, random.uniform(0.05, 0.15), 0.6)]
+    if gesture.visible:
+        trembling = [tremble(random, T, 0.005) for _ in range(2)]
+        frames = _film_hand(gesture, colours, wall, layers, trembling, shape)
+    else:
+        frames = film(wall, layers, Camera(), shape)
+    return (frames[::-1] if chosen.backwards else frames), FPS
+
+
+def _film_hand(
+    gesture: Gesture,
+    colours: np.ndarray,
+    wall: Image.Image,
+    layers: list[Layer],
+    trembling: list[np.ndarray],
+    shape: tuple[int, int, int],
+) -> np.ndarray:
+    """Film frame by frame, as the hand's pose changes."""
+    drawn = {pose: draw_hand(colours, pose) for pose in set(gesture.poses)}
+    x, y = gesture.x + trembling[0], gesture.y + trembling[1]
+    frames = []
+    for t, pose in enumerate(gesture.poses):
+        still = [Layer(layer.image, np.broadcast_to(layer.x, shape[0])[t], layer.y, layer.radius) for layer in layers]
+        hand = Layer(drawn[pose], x[t], y[t], gesture.radius[t], gesture.angle[t])
+        frames.append(film(wall, [*still, hand], Camera(), (1, *shape[1:]))[0])
+    return np.stack(frames)
+
+
+def _person(random: Random, colours: np.ndarray) -> Image.Image:
+    """Head and shoulders."""
+    shirt = texture(random, 2 * PATCH, 0.5)
+    face = np.asarray(Image.fromarray(colours.astype(np.uint8)).resize((2 * PATCH, 2 * PATCH)), dtype=np.float64)
+    head = np.arange(2 * PATCH)[:, None, None] < 0.52 * 2 * PATCH
+
+    def draw(canvas: ImageDraw.ImageDraw, half: float) -> None:
+        def box(x0: float, y0: float, x1: float, y1: float) -> list[float]:
+            return [half * (1 + c) for c in (x0, y0, x1, y1)]
+
+        canvas.ellipse(box(-0.28, -0.75, 0.28, 0.05), fill=255)
+        canvas.rectangle(box(-0.1, -0.1, 0.1, 0.2), fill=255)
+        canvas.rounded_rectangle(box(-0.75, 0.06, 0.75, 1.4), half * 0.3, fill=255)
+
+    return cut(np.where(head, face, shirt), draw)

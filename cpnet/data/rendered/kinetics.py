@@ -1,0 +1,196 @@
+"""A stand-in for Kinetics: most classes are told by object and scene, some share both and differ in motion."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from cpnet.data.rendered.canvas import Camera, Layer, Random, even, film, tremble
+from cpnet.data.rendered.classes import Class, DecidedBy
+from cpnet.data.rendered.pictures import OBJECTS, SCENES, draw_object
+
+RATES = (15.0, 24.0, 25.0, 30000 / 1001, 30.0)  # frames a second
+LENGTHS = (96, 144)  # frames
+ASPECTS = (3 / 4, 1.0, 4 / 3, 16 / 9)
+GROWTH = 1.25  # of the short side, at most
+CAMERA_MOTION = 0.1  # share of the clips in which the camera moves
+
+
+@dataclass
+class Shot:
+    """A layer to be moved, in a clip of T frames."""
+
+    random: Random
+    T: int
+    layer: Layer
+
+    def cycles(self, period: float) -> np.ndarray:
+        """A growing angle, from a random one, of about one turn in `period` frames."""
+        turns = np.arange(self.T) / (period * self.random.uniform(0.8, 1.25)) + self.random.rand()
+        return 2 * np.pi * turns
+
+    def glide(self, x: float, y: float) -> None:
+        """Move in a direction."""
+        path = self.random.uniform(0.5, 0.7) * np.linspace(-0.5, 0.5, self.T)
+        self.layer.x, self.layer.y = self.layer.x + x * path, self.layer.y + y * path
+
+    def side(self) -> float:
+        """1 or -1: what looks the same in a mirror is not to be told by left and right."""
+        return float(2 * self.random.randint(2) - 1)
+
+
+def cross(shot: Shot) -> None:
+    """To the left or to the right."""
+    shot.glide(shot.side(), 0)
+
+
+def rise(shot: Shot) -> None:
+    """Upwards."""
+    shot.glide(0, -1)
+
+
+def sink(shot: Shot) -> None:
+    """Downwards."""
+    shot.glide(0, 1)
+
+
+def rest(shot: Shot) -> None:
+    """Not at all."""
+
+
+def bounce(shot: Shot) -> None:
+    """Up and down, as a ball does."""
+    shot.layer.y = shot.layer.y + 0.15 - 0.36 * np.abs(np.sin(shot.cycles(64)))
+
+
+def swing(shot: Shot) -> None:
+    """As a pendulum."""
+    angle = 0.7 * np.sin(shot.cycles(56))
+    shot.layer.x, shot.layer.y = shot.layer.x + 0.28 * np.sin(angle), shot.layer.y + 0.28 * np.cos(angle) - 0.2
+    shot.layer.angle = -angle
+
+
+def circle(shot: Shot) -> None:
+    """Round and round."""
+    phase = shot.side() * shot.cycles(72)
+    shot.layer.x, shot.layer.y = shot.layer.x + 0.2 * np.cos(phase), shot.layer.y + 0.2 * np.sin(phase)
+
+
+def spin(shot: Shot) -> None:
+    """On the spot."""
+    shot.layer.angle = shot.side() * shot.cycles(80)
+
+
+def grow(shot: Shot) -> None:
+    """Towards the camera."""
+    shot.layer.radius = shot.layer.radius * 2.2 ** np.linspace(-0.5, 0.5, shot.T)
+
+
+def shrink(shot: Shot) -> None:
+    """Away from the camera."""
+    shot.layer.radius = shot.layer.radius * 2.2 ** np.linspace(0.5, -0.5, shot.T)
+
+
+def rock(shot: Shot) -> None:
+    """Tilting from side to side."""
+    shot.layer.angle = 0.5 * np.sin(shot.cycles(44))
+
+
+def roll(shot: Shot) -> None:
+    """To the left or to the right, turning."""
+    side = shot.side()
+    shot.glide(side, 0)
+    shot.layer.angle = side * shot.cycles(70)
+
+
+@dataclass(frozen=True)
+class Picture(Class[Shot]):
+    """A class with its object and its scene."""
+
+    object: str = ""
+    scene: str = ""
+
+
+def _together(
+    object: str, scene: str, decided_by: DecidedBy = "appearance", **acts: Callable[[Shot], None]
+) -> dict[str, Picture]:
+    """Classes of one object in one scene, by name."""
+    return {
+        f"{object} {name.replace('_', ' ')} ({scene})": Picture(act, decided_by=decided_by, object=object, scene=scene)
+        for name, act in acts.items()
+    }
+
+
+CLASSES: dict[str, Picture] = (
+    _together("ball", "meadow", "motion", rolling=roll, bouncing=bounce, lying=rest)
+    | _together("car", "road", "motion", driving=cross, standing=rest, coming_closer=grow)
+    | _together("kite", "sky", "motion", rising=rise, sinking=sink, circling=circle)
+    | _together("wheel", "room", "motion", spinning=spin, rocking=rock, standing=rest)
+    | _together("fish", "sea", "motion", circling=circle, rocking=rock, swimming=cross)
+    | _together("rocket", "night", "motion", rising=rise, coming_closer=grow, flying_away=shrink)
+    | _together("ball", "sky", circling=circle)
+    | _together("ball", "room", bouncing=bounce)
+    | _together("car", "meadow", driving=cross)
+    | _together("car", "snow", driving=cross)
+    | _together("boat", "sea", rocking=rock)
+    | _together("boat", "night", gliding=cross)
+    | _together("boat", "room", standing=rest)
+    | _together("kite", "meadow", swinging=swing)
+    | _together("kite", "forest", sinking=sink)
+    | _together("bird", "sky", flying=cross)
+    | _together("bird", "forest", flying=cross)
+    | _together("bird", "sea", circling=circle)
+    | _together("fish", "night", flying=cross)
+    | _together("balloon", "sky", rising=rise)
+    | _together("balloon", "road", swinging=swing)
+    | _together("balloon", "snow", bouncing=bounce)
+    | _together("rocket", "snow", coming_closer=grow)
+    | _together("rocket", "road", rising=rise)
+    | _together("wheel", "road", rolling=roll)
+    | _together("wheel", "forest", rolling=roll)
+    | _together("flower", "meadow", rocking=rock)
+    | _together("flower", "room", spinning=spin)
+    | _together("lamp", "room", swinging=swing)
+    | _together("lamp", "night", standing=rest)
+    | _together("bottle", "sea", rocking=rock)
+    | _together("bottle", "forest", falling=sink)
+)
+
+
+def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
+    """Frames (T, H, W, 3), uint8, of a clip of a class, and their rate a second; `height` is the least short side."""
+    chosen = CLASSES[name]
+    T = int(random.randint(*LENGTHS))
+    aspect = ASPECTS[random.randint(len(ASPECTS))]
+    short = even(height * random.uniform(1, GROWTH))
+    H, W = (short, even(short * aspect)) if aspect >= 1 else (even(short / aspect), short)
+    radius = random.uniform(0.13, 0.22) * min(1, aspect)
+    layer = Layer(draw_object(chosen.object, random), random.uniform(-0.08, 0.08), random.uniform(-0.08, 0.12), radius)
+    chosen.act(Shot(random, T, layer))
+    layer.x = layer.x * min(1, aspect)
+    moving = random.rand() < CAMERA_MOTION
+    way = np.linspace(-0.5, 0.5, T) * moving
+    angle = random.uniform(0, 2 * np.pi)
+    x, y = (tremble(random, T, 0.006) + 0.3 * part * way for part in (np.cos(angle), np.sin(angle)))
+    camera = Camera(x, y, random.uniform(0.75, 1.35) ** way)
+    scene = SCENES[chosen.scene](random, H)
+    frames = film(scene, [*_bystanders(random), layer], camera, (T, H, W))
+    return frames, RATES[random.randint(len(RATES))]
+
+
+def render_still(object: str, scene: str, height: int, random: Random) -> Image.Image:
+    """A square picture of an object in a scene."""
+    x, y, angle, cx, cy = random.uniform(-1, 1, 5) * (0.3, 0.3, 0.6, 0.15, 0.15)
+    layer = Layer(draw_object(object, random), x, y, random.uniform(0.12, 0.28), angle)
+    camera = Camera(cx, cy, random.uniform(0.85, 1.2))
+    return Image.fromarray(
+        film(SCENES[scene](random, height), [*_bystanders(random), layer], camera, (1, height, height))[0]
+    )
+
+
+def _bystanders(random: Random) -> list[Layer]:
+    """Small other objects, which do not move."""
+    names = sorted(OBJECTS)
+    drawn = [draw_object(names[random.randint(len(names))], random) for _ in range(random.randint(3))]
+    return [Layer(picture, random.uniform(-0.6, 0.6), random.uniform(-0.6, 0.6), 0.06) for picture in drawn]

@@ -1,0 +1,270 @@
+"""A stand-in for Something-Something: a hand and objects act out templates of version 2.
+
+Every clip shows a textured background, a hand, an object A, an object B and some clutter, all drawn at random, whatever
+the class. Of the classes that motion decides, each is filmed exactly like its partner, and played backwards.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from cpnet.data.rendered.canvas import PATCH, Camera, Layer, Random, background, even, film, thing, tremble
+from cpnet.data.rendered.classes import Class, pairs
+from cpnet.data.rendered.hand import GRIP, draw_hand, skin
+
+FPS = 12.0
+LENGTHS = (36, 48)  # frames
+ASPECT = 4 / 3
+ROOM = 0.38  # how far from the centre things are, at most
+TRAVEL = (0.28, 0.42)
+ZOOM = (1.5, 1.9)
+HAND = 0.13
+TOUCH = 0.75  # distance of touching things, of the sum of their half sides
+
+
+@dataclass
+class Stage:
+    """What is on stage, to be moved by an action; lengths as in `canvas`."""
+
+    random: Random
+    progress: np.ndarray  # (T,) from 0 to 1
+    a: Layer
+    b: Layer
+    hand: Layer
+    camera: Camera
+    order: str = "bah"  # which layers are drawn first: B, A, hand
+
+    def uniform(self, low: float, high: float) -> float:
+        """A draw."""
+        return float(self.random.uniform(low, high))
+
+    def travel(self) -> np.ndarray:
+        """Progress as a length from minus to plus half of a distance that is the same for all directions."""
+        return self.uniform(*TRAVEL) * (self.progress - 0.5)
+
+    def along(self, path: np.ndarray) -> np.ndarray:
+        """A path at a random place, as far as it fits."""
+        slack = max(0.0, ROOM - float(np.abs(path).max()))
+        return path + self.uniform(-slack, slack)
+
+    def hold(self, angle: float) -> None:
+        """Put the hand beside A, seen from A in direction `angle`, its fingers towards A."""
+        distance = TOUCH * (np.asarray(self.a.radius) + self.hand.radius)
+        self.hand.x = self.a.x + distance * np.cos(angle)
+        self.hand.y = self.a.y + distance * np.sin(angle)
+        self.hand.angle = angle - np.pi / 2
+
+    def set_aside(self) -> None:
+        """Put B where A and the hand never are, if there is such a place, or else as far away as can be."""
+        places = self.random.uniform(-ROOM, ROOM, (40, 2))
+        gaps = [
+            min(float(np.hypot(layer.x - x, layer.y - y).min()) for layer in (self.a, self.hand)) for x, y in places
+        ]
+        free = [place for place, gap in zip(places, gaps, strict=True) if gap > 0.26]
+        self.b.x, self.b.y = free[0] if free else places[int(np.argmax(gaps))]
+
+
+Action = Callable[[Stage], None]
+
+
+def shift(across: bool, hand: float) -> Action:
+    """A moves right or down; the hand is at `hand` radians from it."""
+
+    def act(stage: Stage) -> None:
+        path, still = stage.along(stage.travel()), stage.uniform(-0.26, 0.26)
+        stage.a.x, stage.a.y = (path, still) if across else (still, path)
+        stage.hold(hand)
+        stage.set_aside()
+
+    return act
+
+
+def fly(stage: Stage) -> None:
+    """The hand lifts A slowly, and lets it drop."""
+    rise = stage.uniform(*TRAVEL)
+    height = np.clip(stage.progress / 0.6, 0, 1), np.clip((stage.progress - 0.7) / 0.2, 0, 1) ** 2
+    low = stage.uniform(rise - ROOM + 0.2, ROOM)
+    stage.a.x = stage.uniform(-0.26, 0.26)
+    stage.a.y = low - rise * height[0]
+    stage.hold(-np.pi / 2)
+    stage.a.y = stage.a.y + rise * height[1]
+    stage.set_aside()
+
+
+def resize(stage: Stage) -> None:
+    """A comes towards the camera, with the hand."""
+    growth = stage.uniform(*ZOOM) ** (stage.progress - 0.5)
+    _place(stage)
+    hand = stage.hand.radius
+    stage.a.radius, stage.hand.radius = stage.a.radius * growth, hand * growth
+    stage.hold(_anywhere(stage))
+    stage.set_aside()
+
+
+def meet(both: bool) -> Action:
+    """A moves until it touches B, aslant; so does B if `both`."""
+
+    def act(stage: Stage) -> None:
+        angle = _aslant(stage)
+        gap = TOUCH * (stage.a.radius + stage.b.radius)
+        distance = gap + stage.uniform(*TRAVEL) * (1 - stage.progress)
+        share = 0.5 if both else 1.0
+        _along_line(stage, angle, -share * distance, (1 - share) * distance)
+        stage.hold(angle + np.pi)
+
+    return act
+
+
+def hide(order: str, growth: float) -> Action:
+    """A moves until it is before or behind B."""
+
+    def act(stage: Stage) -> None:
+        angle = _aslant(stage)
+        distance = (stage.uniform(*TRAVEL) + 0.1) * (1 - stage.progress)
+        front, hidden = (stage.a, stage.b) if order == "bah" else (stage.b, stage.a)
+        front.radius = max(float(front.radius), growth * float(hidden.radius))
+        _along_line(stage, angle, -distance, 0 * distance)
+        stage.hold(angle + np.pi)
+        stage.order = order
+
+    return act
+
+
+def pan(x: float, y: float) -> Action:
+    """The camera moves; the hand holds A still."""
+
+    def act(stage: Stage) -> None:
+        hold_still(stage)
+        path = stage.travel()
+        stage.camera.x, stage.camera.y = x * path, y * path
+
+    return act
+
+
+def zoom(stage: Stage) -> None:
+    """The camera comes closer; the hand holds A still."""
+    hold_still(stage)
+    stage.camera.zoom = stage.uniform(*ZOOM) ** (stage.progress - 0.5)
+
+
+def hold_still(stage: Stage) -> None:
+    """The hand holds A, and B lies elsewhere."""
+    _place(stage)
+    stage.hold(_anywhere(stage))
+    stage.set_aside()
+
+
+def hold_beside(stage: Stage) -> None:
+    """The hand holds A next to B."""
+    gap = TOUCH * (stage.a.radius + stage.b.radius)
+    angle = stage.uniform(0, 2 * np.pi)
+    _along_line(stage, angle, np.full(1, -gap), np.zeros(1))
+    stage.hold(angle + np.pi)
+
+
+def hold_behind(stage: Stage) -> None:
+    """The hand holds A half hidden behind B."""
+    angle = stage.uniform(0, 2 * np.pi)
+    _along_line(stage, angle, np.full(1, -0.45 * (stage.a.radius + stage.b.radius)), np.zeros(1))
+    stage.hold(angle + np.pi)
+    stage.order = "ahb"
+
+
+def show_photo(stage: Stage) -> None:
+    """A is a photo, with a white border, held from below."""
+    photo = Image.new("RGBA", (PATCH, PATCH), (245, 245, 240, 255))
+    inside = film(background(stage.random, 60), [Layer(thing(stage.random), 0, 0, 0.35)], Camera(), (1, 48, 48))
+    photo.paste(Image.fromarray(inside[0]), (8, 8))
+    stage.a.image, stage.a.radius = photo, stage.uniform(0.2, 0.26)
+    stage.a.angle = stage.uniform(-0.15, 0.15)
+    _place(stage)
+    stage.hold(np.pi / 2)
+    stage.set_aside()
+
+
+def _point(random: Random, reach: float) -> tuple[float, float]:
+    return random.uniform(-reach, reach), random.uniform(-reach, reach)
+
+
+def _place(stage: Stage) -> None:
+    stage.a.x, stage.a.y = _point(stage.random, 0.26)
+
+
+def _anywhere(stage: Stage) -> float:
+    return stage.uniform(0, 2 * np.pi)
+
+
+def _aslant(stage: Stage) -> float:
+    """A direction that is neither horizontal nor vertical."""
+    return stage.random.randint(4) * np.pi / 2 + stage.uniform(0.45, np.pi / 2 - 0.45)
+
+
+def _along_line(stage: Stage, angle: float, a: np.ndarray, b: np.ndarray) -> None:
+    """A and B on a line, at the given distances from a point that leaves both on stage."""
+    both = np.concatenate([a, b])
+    for axis, part in (("x", np.cos(angle)), ("y", np.sin(angle))):
+        low, high = (part * both).min(), (part * both).max()
+        slack = max(0.0, ROOM - (high - low) / 2)
+        middle = stage.uniform(-slack, slack) - (low + high) / 2
+        setattr(stage.a, axis, middle + part * a)
+        setattr(stage.b, axis, middle + part * b)
+
+
+LEFT, RIGHT, ABOVE = np.pi, 0.0, -np.pi / 2
+CLASSES: dict[str, Class[Stage]] = pairs(
+    ("Pushing something from left to right", "Pulling something from right to left", shift(True, LEFT)),
+    ("Pulling something from left to right", "Pushing something from right to left", shift(True, RIGHT)),
+    ("Moving something down", "Moving something up", shift(False, ABOVE)),
+    (
+        "Lifting something up completely, then letting it drop down",
+        "Throwing something in the air and catching it",
+        fly,
+    ),
+    ("Moving something towards the camera", "Moving something away from the camera", resize),
+    ("Moving something closer to something", "Moving something away from something", meet(both=False)),
+    (
+        "Moving something and something closer to each other",
+        "Moving something and something away from each other",
+        meet(both=True),
+    ),
+    ("Putting something behind something", "Pulling something from behind of something", hide("ahb", 1.4)),
+    ("Covering something with something", "Uncovering something", hide("bah", 1.4)),
+    (
+        "Turning the camera right while filming something",
+        "Turning the camera left while filming something",
+        pan(1, 0),
+    ),
+    (
+        "Turning the camera downwards while filming something",
+        "Turning the camera upwards while filming something",
+        pan(0, 1),
+    ),
+    ("Approaching something with your camera", "Moving away from something with your camera", zoom),
+) | {
+    "Holding something": Class(hold_still, decided_by="nothing moves"),
+    "Holding something next to something": Class(hold_beside, decided_by="nothing moves"),
+    "Holding something behind something": Class(hold_behind, decided_by="nothing moves"),
+    "Showing a photo of something to the camera": Class(show_photo, decided_by="appearance"),
+}
+
+
+def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
+    """Frames (T, H, W, 3), uint8, of a clip of a class, and their rate a second."""
+    chosen = CLASSES[name]
+    T = random.randint(*LENGTHS)
+    start, end = random.uniform(0, 0.15), random.uniform(0.85, 1)
+    progress = np.clip((np.linspace(0, 1, T) - start) / (end - start), 0, 1)
+    image = background(random, height)
+    a, b = (Layer(thing(random), 0, 0, random.uniform(0.1, 0.16), random.uniform(-0.6, 0.6)) for _ in range(2))
+    stage = Stage(random, progress, a, b, Layer(draw_hand(skin(random), GRIP), 0, 0, HAND), Camera())
+    chosen.act(stage)
+    clutter = [
+        Layer(thing(random), *_point(random, 0.6), random.uniform(0.04, 0.08), random.uniform(-3, 3))
+        for _ in range(random.randint(7))
+    ]
+    stage.camera.x, stage.camera.y = (c + tremble(random, T, 0.008) for c in (stage.camera.x, stage.camera.y))
+    layers = clutter + [{"a": stage.a, "b": stage.b, "h": stage.hand}[which] for which in stage.order]
+    frames = film(image, layers, stage.camera, (T, height, even(ASPECT * height)))
+    return (frames[::-1] if chosen.backwards else frames), FPS

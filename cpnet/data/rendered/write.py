@@ -1,0 +1,221 @@
+"""Rendering a whole data set into its official layout: side by side, deterministic, and resumable."""
+
+import base64
+import csv
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from cpnet.data.decode import Reader, decode_frames
+from cpnet.data.encode import write_jpegs, write_mp4, write_webm
+from cpnet.data.layouts import Index
+from cpnet.data.rendered import jester, kinetics, something
+from cpnet.data.rendered.canvas import Random
+from cpnet.data.rendered.pictures import OBJECTS, SCENES
+from cpnet.progress import progress_bar
+
+Name = Literal["kinetics", "something", "jester", "images"]
+NAMES: tuple[Name, ...] = get_args(Name)
+
+REVISION = 1  # raised when a change of code changes pictures
+SPEC = "rendered.json"  # what a folder holds
+UNFINISHED = ".unfinished"  # folder of files that are being written
+MIN_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Spec:
+    """All that determines a rendered data set."""
+
+    name: Name
+    train: int
+    val: int
+    size: int
+    seed: int
+    revision: int = REVISION
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip to be rendered: its id, its class, its place in its split, and its file or folder below the root."""
+
+    split: str
+    number: int
+    label: str
+    id: str
+    path: str
+
+
+def render(
+    name: Name,
+    out: Path,
+    *,
+    train: int,
+    val: int,
+    size: int = 72,
+    seed: int = 0,
+    jobs: int = 2,
+    progress: bool = True,
+) -> None:
+    """Render a data set; what an interrupted call has written is kept, and annotations come last.
+
+    Args:
+        name: which data set to stand in for; "images" are still images of the world of "kinetics".
+        out: folder of the data set.
+        train, val: clips of each split, in turn of all classes.
+        size: height of the frames in pixels; the least short side for "kinetics".
+        seed: of all draws; clip i of a split does not depend on the number of clips.
+        jobs: processes side by side.
+
+    Raises:
+        ValueError: unknown name, sizes out of range, or a folder that holds another data set.
+    """
+    if name not in NAMES:
+        raise ValueError(f"name={name!r}: choose one of {', '.join(NAMES)}")
+    if min(train, val) < 0 or train + val == 0 or size < MIN_SIZE or size % 2 or jobs < 1:
+        raise ValueError(
+            f"train={train}, val={val}, size={size}, jobs={jobs}: give at least one clip, "
+            f"an even size of {MIN_SIZE} or more, and at least one process"
+        )
+    spec = Spec(name, train, val, size, seed)
+    _claim(out, spec)
+    clips = plan(spec)
+    pending = [clip for clip in clips if not (out / clip.path).exists()]
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(jobs, mp_context=context) as pool,
+        progress_bar(progress, total=len(clips), initial=len(clips) - len(pending), desc=name, unit="clip") as bar,
+    ):
+        for _ in pool.map(partial(_render_clip, spec, out), pending, chunksize=8):
+            bar.update()
+    shutil.rmtree(out / UNFINISHED, ignore_errors=True)
+    for split in ("train", "val"):
+        _annotate(spec, out, split, [clip for clip in clips if clip.split == split])
+
+
+def plan(spec: Spec) -> list[Clip]:
+    """The clips of a data set; in each run of as many clips as there are classes, every class is there once."""
+    classes = sorted(_renderers(spec.name))
+    clips = []
+    for split, count in (("train", spec.train), ("val", spec.val)):
+        for i in range(count):
+            turn, place = divmod(i, len(classes))
+            label = classes[_random(spec.seed, split, -1 - turn).permutation(len(classes))[place]]
+            clip_id, path = _file(spec, split, i, label)
+            clips.append(Clip(split, i, label, clip_id, path))
+    return clips
+
+
+def digest(index: Index, read: Reader = decode_frames) -> str:
+    """SHA-256 of ids, labels and decoded frames, in the order of the index."""
+    sums = hashlib.sha256()
+    for video in index.videos:
+        sums.update(f"{video.id} {video.label}\n".encode())
+        sums.update(read(video.path, range).tobytes())
+    return sums.hexdigest()
+
+
+def _claim(out: Path, spec: Spec) -> None:
+    """Write what the folder is to hold, or compare it with what it holds already."""
+    file = out / SPEC
+    if file.is_file():
+        try:
+            found = json.loads(file.read_text())
+        except json.JSONDecodeError:
+            found = None
+        if found != asdict(spec):
+            raise ValueError(f"{out} holds {found}, not {asdict(spec)}: give another folder, or delete it")
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise ValueError(f"{out} is not empty, and holds no rendered data: give another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    unfinished = out / f"{SPEC}.part"
+    unfinished.write_text(json.dumps(asdict(spec)))
+    unfinished.replace(file)
+
+
+def _random(seed: int, split: str, number: int) -> Random:
+    """Source of draws for a clip, or for the order of classes where `number` is negative."""
+    entropy = (seed, ("train", "val").index(split), int(number < 0), abs(number))
+    return Random(np.random.SeedSequence(entropy).generate_state(4))
+
+
+def _renderers(name: Name) -> Mapping[str, Callable[[int, Random], tuple[np.ndarray, float]]]:
+    """By class, what renders a clip of it from a height and a source of draws."""
+    if name == "images":
+        return {f"{object} ({scene})": partial(_render_image, object, scene) for object in OBJECTS for scene in SCENES}
+    module = {"kinetics": kinetics, "something": something, "jester": jester}[name]
+    return {label: partial(module.render, label) for label in module.CLASSES}
+
+
+def _render_image(object: str, scene: str, height: int, random: Random) -> tuple[np.ndarray, float]:
+    return np.asarray(kinetics.render_still(object, scene, height, random))[None], 1.0
+
+
+def _file(spec: Spec, split: str, number: int, label: str) -> tuple[str, str]:
+    """Id and path of a clip."""
+    if spec.name == "kinetics":
+        name = hashlib.sha256(f"{spec.seed} {split} {number}".encode()).digest()
+        youtube_id = base64.urlsafe_b64encode(name).decode()[:11]
+        return youtube_id, f"{split}/{youtube_id}_000000_000010.mp4"
+    if spec.name == "images":
+        return f"{number:07d}", f"{split}/{label}/{number:07d}.jpg"
+    number += 1 if split == "train" else 1 + spec.train
+    if spec.name == "jester":
+        return str(number), f"20bn-jester-v1/{number}"
+    return str(number), f"20bn-something-something-v2/{number}.webm"
+
+
+def _render_clip(spec: Spec, out: Path, clip: Clip) -> None:
+    random = _random(spec.seed, clip.split, clip.number)
+    frames, rate = _renderers(spec.name)[clip.label](spec.size, random)
+    path, unfinished = out / clip.path, out / UNFINISHED / f"{os.getpid()}-{Path(clip.path).name}"
+    unfinished.parent.mkdir(exist_ok=True)
+    if spec.name == "kinetics":
+        write_mp4(unfinished, frames, rate, crf=18)
+    elif spec.name == "something":
+        write_webm(unfinished, frames, rate, crf=24)
+    elif spec.name == "jester":
+        write_jpegs(unfinished, frames)
+    else:
+        Image.fromarray(frames[0]).save(unfinished, quality=90)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished.replace(path)
+
+
+def _annotate(spec: Spec, out: Path, split: str, clips: list[Clip]) -> None:
+    classes = sorted(_renderers(spec.name))
+    long = "validation" if split == "val" else split
+    if spec.name == "kinetics":
+        (out / "annotations").mkdir(exist_ok=True)
+        with (out / "annotations" / f"{split}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("label", "youtube_id", "time_start", "time_end", "split"))
+            writer.writerows((clip.label, clip.id, 0, 10, "validate" if split == "val" else split) for clip in clips)
+    elif spec.name == "something":
+        labels = {label: str(i) for i, label in enumerate(classes)}
+        items = [
+            {"id": clip.id, "label": clip.label, "template": _template(clip.label), "placeholders": []}
+            for clip in clips
+        ]
+        (out / "something-something-v2-labels.json").write_text(json.dumps(labels, indent=1))
+        (out / f"something-something-v2-{long}.json").write_text(json.dumps(items, indent=1))
+    elif spec.name == "jester":
+        (out / "jester-v1-labels.csv").write_text("".join(f"{label}\n" for label in classes))
+        (out / f"jester-v1-{long}.csv").write_text("".join(f"{clip.id};{clip.label}\n" for clip in clips))
+
+
+def _template(label: str) -> str:
+    """The label with its placeholders in brackets, as annotations have it."""
+    return label.replace("Something", "[Something]").replace("something", "[something]")

@@ -1,0 +1,142 @@
+"""Rendered data sets are what they are said to be, and the same after an interruption."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cpnet.__main__ import main
+from cpnet.data.layouts import read_index
+from cpnet.data.rendered import NAMES, digest, jester, kinetics, render, something
+from cpnet.data.rendered.write import Spec, plan
+from cpnet.data.videos import EvaluationViews, TrainingClips
+
+TRAIN, VAL, SIZE = 10, 4, 32
+
+
+def write(out, name, **options):
+    render(name, out, **{"train": TRAIN, "val": VAL, "size": SIZE, "jobs": 1, "progress": False} | options)
+    return out
+
+
+def both_splits(name, root):
+    return [read_index(name, root, split) for split in ("train", "val")]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return {name: write(tmp_path_factory.mktemp(name) / "data", name) for name in NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_reader_of_the_official_layout_reads_it(data, name):
+    for index, count in zip(both_splits(name, data[name]), (TRAIN, VAL), strict=True):
+        assert len(index.videos) == count and not index.missing and not index.malformed
+        planned = [clip for clip in plan(Spec(name, TRAIN, VAL, SIZE, 0)) if clip.split == index.split]
+        assert {(v.id, index.classes[v.label]) for v in index.videos} == {(clip.id, clip.label) for clip in planned}
+    assert not (data[name] / ".unfinished").exists()
+
+
+@pytest.mark.parametrize(("name", "world"), [("kinetics", kinetics), ("something", something), ("jester", jester)])
+def test_all_classes_are_in_the_index(data, name, world):
+    # Kinetics has no list of classes: those of its rows are all there are.
+    found = read_index(name, data[name], "train").classes
+    assert set(found) <= set(world.CLASSES) and (name == "kinetics" or list(found) == sorted(world.CLASSES))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_clips_and_views_are_decoded_from_it(data, name):
+    T, step = (1, 1) if name == "images" else (8, 4)
+    train, val = both_splits(name, data[name])
+    clip = TrainingClips(train, num_frames=T, frame_step=step, size=32)[3]
+    views = EvaluationViews(val, num_frames=T, frame_step=step, size=32, num_clips=2, num_crops=3)[1]
+    assert clip.clip.shape == (3, T, 32, 32) and not clip.substituted
+    assert views.views.shape == (6, 3, T, 32, 32) and views.readable
+
+
+@pytest.mark.parametrize("name", ["something", "kinetics"])
+def test_killed_half_way_and_restarted_it_is_the_same(tmp_path, data, name):
+    out = tmp_path / "data"
+    command = [sys.executable, "-m", "cpnet", "data", "render", name, "--out", str(out), "--size", str(SIZE)]
+    command += ["--train", str(TRAIN), "--val", str(VAL)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    pattern = "train/*.mp4" if name == "kinetics" else "20bn-something-something-v2/*.webm"
+    deadline = time.monotonic() + 120
+    while len(list(out.glob(pattern))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    written = {path: path.stat().st_mtime_ns for path in out.glob(pattern)}
+    assert len(written) >= 3
+    with pytest.raises(FileNotFoundError, match="no annotation"):
+        read_index(name, out, "train")
+    subprocess.run(command, env=environment, check=True)
+    assert {path: path.stat().st_mtime_ns for path in written} == written  # none was rendered again
+    assert [digest(i) for i in both_splits(name, out)] == [digest(i) for i in both_splits(name, data[name])]
+
+
+def test_seeds_render_other_clips(tmp_path, data):
+    other = write(tmp_path / "data", "jester", seed=1)
+    assert digest(read_index("jester", other, "val")) != digest(read_index("jester", data["jester"], "val"))
+
+
+def test_a_digest_sees_a_label_and_a_pixel(tmp_path):
+    root = write(tmp_path / "data", "jester", train=2, val=0)
+    before = digest(read_index("jester", root, "train"))
+    rows = (root / "jester-v1-train.csv").read_text().splitlines()
+    labels = [row.split(";")[1] for row in rows]
+    (root / "jester-v1-train.csv").write_text(f"1;{labels[1]}\n2;{labels[0]}\n")
+    assert digest(read_index("jester", root, "train")) != before
+    (root / "jester-v1-train.csv").write_text("\n".join(rows))
+    assert digest(read_index("jester", root, "train")) == before
+    frames = sorted((root / "20bn-jester-v1" / "1").iterdir())
+    frames[0].write_bytes(frames[9].read_bytes())
+    assert digest(read_index("jester", root, "train")) != before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_clips_do_not_depend_on_how_many_there_are_and_classes_take_turns(name):
+    few, many = (plan(Spec(name, train, 3, SIZE, 0)) for train in (40, 200))
+    assert [clip.label for clip in few[:40]] == [clip.label for clip in many[:40]]
+    classes = len({clip.label for clip in many})
+    assert len({clip.label for clip in many[:classes]}) == classes
+    assert [clip.label for clip in many[:classes]] != [clip.label for clip in many[classes : 2 * classes]]
+    assert len({(clip.split, clip.id) for clip in many}) == len({clip.path for clip in many}) == 203
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train": 0, "val": 0}, "at least one clip"),
+        ({"train": -1}, "train=-1"),
+        ({"size": 30}, "size=30"),
+        ({"size": 33}, "size=33"),
+        ({"jobs": 0}, "jobs=0"),
+        ({"name": "sthv2"}, "name='sthv2': choose one of kinetics"),
+    ],
+)
+def test_what_cannot_be_rendered_is_refused(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        write(tmp_path / "data", **({"name": "jester"} | options))
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(ValueError, match="is not empty, and holds no rendered data"):
+        write(tmp_path, "jester")
+    out = write(tmp_path / "data", "jester", train=1, val=0)
+    with pytest.raises(ValueError, match="delete it"):
+        write(out, "jester", train=2, val=0)
+    assert json.loads((out / "rendered.json").read_text())["train"] == 1
+
+
+def test_the_command_prints_what_it_rendered(tmp_path, capsys):
+    out = str(tmp_path / "data")
+    main(["data", "render", "images", "--out", out, "--train", "3", "--val", "0", "--size", "32", "--jobs", "1"])
+    assert "images train: 3 videos, 3 classes" in capsys.readouterr().out
