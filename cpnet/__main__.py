@@ -126,6 +126,40 @@ def bench_models(
     bench.bench_models(device, repeats, depth, (batch_size, num_frames, size), width)
 
 
+def bench_data(
+    dataset: Literal["kinetics", "something", "jester"] | None = None,
+    *,
+    root: Path | None = None,
+    clips: int = 24,
+    workers: tuple[int, ...] = (0, 1, 2),
+    repeats: int = 3,
+    num_frames: int = 8,
+    frame_step: int = 4,
+    size: int = 112,
+) -> None:
+    """Training clips a second, by layout, backend and number of workers, beside decoding alone.
+
+    Args:
+        dataset: layout of the data set in root; stand-ins of all three are rendered if none is given.
+        root: folder of annotations and videos, as distributed.
+        clips: of each data set.
+        workers: numbers of loader processes.
+        repeats: epochs to take the median of.
+        num_frames: T of a clip.
+        frame_step: distance of neighbouring frames.
+        size: height and width of a clip.
+    """
+    from cpnet import bench
+    from cpnet.data.layouts import Dataset
+
+    roots: dict[Dataset, Path] | None = None
+    if dataset is not None and root is not None:
+        roots = {dataset: root}
+    elif dataset is not None or root is not None:
+        raise ValueError("give --dataset and --root together, or neither")
+    bench.bench_data(roots, clips=clips, workers=workers, repeats=repeats, shape=(num_frames, frame_step, size))
+
+
 def models(pattern: Annotated[str, tyro.conf.Positional] = "*") -> None:
     """List the networks, with their weights in units of 2^20, as the paper counts them.
 
@@ -286,6 +320,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "summary": summary,
     "bench cp": bench_cp,
     "bench models": bench_models,
+    "bench data": bench_data,
     "data check": data_check,
     "data render": data_render,
     "toy-videos": toy_videos,

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from PIL import Image, ImageOps
 
 NAMES = {"nl": "I3D NL Net", "artnet": "ARTNet", "trn": "TRN", "cpnet": "CPNet"}
 COLOURS = dict(zip(NAMES, sns.color_palette("colorblind", len(NAMES)), strict=True))
@@ -28,6 +29,24 @@ def clips(frames: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
             axis.set(xticks=[], yticks=[])
             axis.set_title(f"t = {t}" if frames[0] is clip else "", fontsize=10)
         row[0].set_ylabel(f"“{title}”")
+    return figure
+
+
+def contact_sheet(clips: Mapping[str, np.ndarray], columns: int = 8, side: int = 64, gap: int = 3) -> Figure:
+    """Evenly spaced frames of clips (T, H, W, 3) of any size, cut to squares, one row a clip beside its name."""
+    sheet = np.full((len(clips) * (side + gap), columns * (side + gap), 3), 255, dtype=np.uint8)
+    for i, frames in enumerate(clips.values()):
+        for j, t in enumerate(np.linspace(0, len(frames) - 1, columns).round().astype(int)):
+            square = ImageOps.fit(Image.fromarray(frames[t]), (side, side))
+            y, x = i * (side + gap), j * (side + gap)
+            sheet[y : y + side, x : x + side] = np.asarray(square)
+    figure, axis = plt.subplots(figsize=(11, 0.92 * len(clips)))
+    axis.imshow(sheet, interpolation="nearest")
+    axis.set_yticks([(i + 0.5) * (side + gap) for i in range(len(clips))], list(clips), fontsize=10)
+    axis.set(xticks=[])
+    axis.tick_params(length=0)
+    axis.grid(visible=False)
+    sns.despine(figure, left=True, bottom=True)
     return figure
 
 

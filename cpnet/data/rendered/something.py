@@ -17,10 +17,11 @@ from cpnet.data.rendered.hand import GRIP, draw_hand, skin
 FPS = 12.0
 LENGTHS = (36, 48)  # frames
 ASPECT = 4 / 3
-ROOM = 0.38  # how far from the centre things are, at most
-TRAVEL = (0.28, 0.42)
-ZOOM = (1.5, 1.9)
-HAND = 0.13
+ROOM = 0.3  # how far from the centre things are, at most, on average over time
+TRAVEL = (0.42, 0.58)
+ZOOM = (1.8, 2.4)
+RADII = (0.11, 0.18)
+HAND = 0.15
 TOUCH = 0.75  # distance of touching things, of the sum of their half sides
 
 
@@ -45,9 +46,8 @@ class Stage:
         return self.uniform(*TRAVEL) * (self.progress - 0.5)
 
     def along(self, path: np.ndarray) -> np.ndarray:
-        """A path at a random place, as far as it fits."""
-        slack = max(0.0, ROOM - float(np.abs(path).max()))
-        return path + self.uniform(-slack, slack)
+        """A path at a random place: its ends may leave the frame, or its start would give away its direction."""
+        return path + self.uniform(-ROOM, ROOM)
 
     def hold(self, angle: float) -> None:
         """Put the hand beside A, seen from A in direction `angle`, its fingers towards A."""
@@ -73,7 +73,7 @@ def shift(across: bool, hand: float) -> Action:
     """A moves right or down; the hand is at `hand` radians from it."""
 
     def act(stage: Stage) -> None:
-        path, still = stage.along(stage.travel()), stage.uniform(-0.26, 0.26)
+        path, still = stage.along(stage.travel()), stage.uniform(-ROOM, ROOM)
         stage.a.x, stage.a.y = (path, still) if across else (still, path)
         stage.hold(hand)
         stage.set_aside()
@@ -85,9 +85,8 @@ def fly(stage: Stage) -> None:
     """The hand lifts A slowly, and lets it drop."""
     rise = stage.uniform(*TRAVEL)
     height = np.clip(stage.progress / 0.6, 0, 1), np.clip((stage.progress - 0.7) / 0.2, 0, 1) ** 2
-    low = stage.uniform(rise - ROOM + 0.2, ROOM)
-    stage.a.x = stage.uniform(-0.26, 0.26)
-    stage.a.y = low - rise * height[0]
+    stage.a.x = stage.uniform(-ROOM, ROOM)
+    stage.a.y = stage.along(rise * (0.5 - height[0]))
     stage.hold(-np.pi / 2)
     stage.a.y = stage.a.y + rise * height[1]
     stage.set_aside()
@@ -117,14 +116,14 @@ def meet(both: bool) -> Action:
     return act
 
 
-def hide(order: str, growth: float) -> Action:
+def hide(order: str) -> Action:
     """A moves until it is before or behind B."""
 
     def act(stage: Stage) -> None:
         angle = _aslant(stage)
         distance = (stage.uniform(*TRAVEL) + 0.1) * (1 - stage.progress)
         front, hidden = (stage.a, stage.b) if order == "bah" else (stage.b, stage.a)
-        front.radius = max(float(front.radius), growth * float(hidden.radius))
+        front.radius, hidden.radius = max(front.radius, hidden.radius), min(front.radius, hidden.radius)
         _along_line(stage, angle, -distance, 0 * distance)
         stage.hold(angle + np.pi)
         stage.order = order
@@ -189,7 +188,7 @@ def _point(random: Random, reach: float) -> tuple[float, float]:
 
 
 def _place(stage: Stage) -> None:
-    stage.a.x, stage.a.y = _point(stage.random, 0.26)
+    stage.a.x, stage.a.y = _point(stage.random, ROOM)
 
 
 def _anywhere(stage: Stage) -> float:
@@ -206,8 +205,7 @@ def _along_line(stage: Stage, angle: float, a: np.ndarray, b: np.ndarray) -> Non
     both = np.concatenate([a, b])
     for axis, part in (("x", np.cos(angle)), ("y", np.sin(angle))):
         low, high = (part * both).min(), (part * both).max()
-        slack = max(0.0, ROOM - (high - low) / 2)
-        middle = stage.uniform(-slack, slack) - (low + high) / 2
+        middle = stage.uniform(-ROOM, ROOM) - (low + high) / 2
         setattr(stage.a, axis, middle + part * a)
         setattr(stage.b, axis, middle + part * b)
 
@@ -229,8 +227,8 @@ CLASSES: dict[str, Class[Stage]] = pairs(
         "Moving something and something away from each other",
         meet(both=True),
     ),
-    ("Putting something behind something", "Pulling something from behind of something", hide("ahb", 1.4)),
-    ("Covering something with something", "Uncovering something", hide("bah", 1.4)),
+    ("Putting something behind something", "Pulling something from behind of something", hide("ahb")),
+    ("Covering something with something", "Uncovering something", hide("bah")),
     (
         "Turning the camera right while filming something",
         "Turning the camera left while filming something",
@@ -256,13 +254,13 @@ def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
     T = random.randint(*LENGTHS)
     start, end = random.uniform(0, 0.15), random.uniform(0.85, 1)
     progress = np.clip((np.linspace(0, 1, T) - start) / (end - start), 0, 1)
-    image = background(random, height)
-    a, b = (Layer(thing(random), 0, 0, random.uniform(0.1, 0.16), random.uniform(-0.6, 0.6)) for _ in range(2))
+    image = background(random, height, 0.35)
+    a, b = (Layer(thing(random), 0, 0, random.uniform(*RADII), random.uniform(-0.6, 0.6)) for _ in range(2))
     stage = Stage(random, progress, a, b, Layer(draw_hand(skin(random), GRIP), 0, 0, HAND), Camera())
     chosen.act(stage)
     clutter = [
         Layer(thing(random), *_point(random, 0.6), random.uniform(0.04, 0.08), random.uniform(-3, 3))
-        for _ in range(random.randint(7))
+        for _ in range(random.randint(3))
     ]
     stage.camera.x, stage.camera.y = (c + tremble(random, T, 0.008) for c in (stage.camera.x, stage.camera.y))
     layers = clutter + [{"a": stage.a, "b": stage.b, "h": stage.hand}[which] for which in stage.order]

@@ -12,9 +12,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from cpnet.data.decode import Reader, decode_frames
@@ -117,6 +119,19 @@ def plan(spec: Spec) -> list[Clip]:
     return clips
 
 
+def examples(name: Name, size: int = 72, seed: int = 0) -> dict[str, np.ndarray]:
+    """Frames (T, H, W, 3) of a freshly rendered clip of every class."""
+    renderers = _renderers(name)
+    return {label: renderers[label](size, _random(seed, "val", i))[0] for i, label in enumerate(sorted(renderers))}
+
+
+def class_table(name: Name) -> pd.DataFrame:
+    """For every class of a stand-in for videos: what decides it, and the class that is the same film backwards."""
+    classes = _module(name).CLASSES
+    rows = [(label, classes[label].decided_by, classes[label].partner or "") for label in sorted(classes)]
+    return pd.DataFrame(rows, columns=["class", "decided by", "partner, played backwards"]).set_index("class")
+
+
 def digest(index: Index, read: Reader = decode_frames) -> str:
     """SHA-256 of ids, labels and decoded frames, in the order of the index."""
     sums = hashlib.sha256()
@@ -155,8 +170,14 @@ def _renderers(name: Name) -> Mapping[str, Callable[[int, Random], tuple[np.ndar
     """By class, what renders a clip of it from a height and a source of draws."""
     if name == "images":
         return {f"{object} ({scene})": partial(_render_image, object, scene) for object in OBJECTS for scene in SCENES}
-    module = {"kinetics": kinetics, "something": something, "jester": jester}[name]
-    return {label: partial(module.render, label) for label in module.CLASSES}
+    return {label: partial(_module(name).render, label) for label in _module(name).CLASSES}
+
+
+def _module(name: Name) -> ModuleType:
+    modules = {"kinetics": kinetics, "something": something, "jester": jester}
+    if name not in modules:
+        raise ValueError(f"name={name!r}: choose one of {', '.join(modules)}")
+    return modules[name]
 
 
 def _render_image(object: str, scene: str, height: int, random: Random) -> tuple[np.ndarray, float]:

@@ -11,7 +11,7 @@ import pytest
 
 from cpnet.__main__ import main
 from cpnet.data.layouts import read_index
-from cpnet.data.rendered import NAMES, digest, jester, kinetics, render, something
+from cpnet.data.rendered import NAMES, class_table, digest, examples, jester, kinetics, render, something
 from cpnet.data.rendered.write import Spec, plan
 from cpnet.data.videos import EvaluationViews, TrainingClips
 
@@ -78,6 +78,15 @@ def test_killed_half_way_and_restarted_it_is_the_same(tmp_path, data, name):
     subprocess.run(command, env=environment, check=True)
     assert {path: path.stat().st_mtime_ns for path in written} == written  # none was rendered again
     assert [digest(i) for i in both_splits(name, out)] == [digest(i) for i in both_splits(name, data[name])]
+
+
+def test_examples_and_table_have_a_row_for_every_class():
+    table, clips = class_table("jester"), examples("jester", size=32)
+    assert list(table.index) == list(clips) == sorted(jester.CLASSES)
+    assert table.loc["Swiping Left"].tolist() == ["motion", "Swiping Right"]
+    assert table.loc["Thumb Up"].tolist() == ["appearance", ""]
+    with pytest.raises(ValueError, match="name='images'"):
+        class_table("images")
 
 
 def test_seeds_render_other_clips(tmp_path, data):

@@ -1,29 +1,20 @@
-"""Time and memory of CP module and search against direct forms, and time of networks relative to C2D."""
+"""Time and memory of the CP module and of its search against direct forms."""
 
 import ctypes
-import multiprocessing
-import statistics
-import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cpnet.bench.timing import check_device, in_child, median_seconds
 from cpnet.data.toy import ToyMotion
-from cpnet.models import create_model, for_clips
-from cpnet.models.families import FAMILIES, VARIANTS
-from cpnet.models.resnet import Layers, ResNet
+from cpnet.models import create_model
 from cpnet.nn import CPModule, correspondence_proposals
 from cpnet.nn.direct import DirectCPModule, cdist_proposals
-
-R = TypeVar("R")
 
 
 @torch.no_grad()
@@ -100,7 +91,7 @@ def bench_cp(
         threads: CPU threads, the same for all; torch's default if None.
         cases: sizes.
     """
-    _check_device(device)
+    check_device(device)
     threads = torch.get_num_threads() if threads is None else threads
     searches = list(SEARCHES)
     if device != "cpu" or find_spec("faiss") is None:
@@ -114,9 +105,7 @@ def bench_cp(
             ours = None
             for candidate in candidates:
                 step = (part, candidate, case, device, threads)
-                m = Measurement(
-                    case.name, part, candidate, _in_child(_seconds, step, repeats), _in_child(_memory, step)
-                )
+                m = Measurement(case.name, part, candidate, in_child(_seconds, step, repeats), in_child(_memory, step))
                 measurements.append(m)
                 ours = ours or m
                 title = f"{part} {case.name} {'x'.join(map(str, case.shape))} k {case.k}" if m is ours else ""
@@ -125,76 +114,13 @@ def bench_cp(
     return measurements
 
 
-def bench_models(
-    device: str = "cpu", repeats: int = 5, depth: int = 18, shape: tuple[int, int, int] = (2, 8, 56), width: int = 64
-) -> dict[str, float]:
-    """Print seconds of a training step of every family, relative to C2D's, and of C2D on Conv3d 1x3x3.
-
-    Args:
-        device: "cpu" or "cuda".
-        repeats: timed steps, after one that is not timed.
-        depth: of the ResNet.
-        shape: (B, T, side) of the clips.
-        width: channels of conv1.
-    """
-    _check_device(device)
-    B, T, side = shape
-    x = torch.randn(B, 3, T, side, side, device=device)
-    nets: dict[str, Callable[[], nn.Module]] = {
-        name: partial(create_model, name, width=width, **for_clips(name, T))
-        for name in (f"{family}_resnet{depth}" for family in FAMILIES)
-    }
-    nets["c2d, Conv3d 1x3x3"] = partial(
-        ResNet, depth, Layers(1), num_classes=400, width=width, stem=VARIANTS["released"].stem[depth], dropout=0.5
-    )
-    threads = torch.get_num_threads()
-    print(f"{device}, {threads} thread(s), median of {repeats}: forward and backward of {B} clips of {T}x{side}x{side}")
-    print(f"{'':24}{'ms':>10}{'relative to C2D':>20}")
-    seconds: dict[str, float] = {}
-    for name, build in nets.items():
-        torch.manual_seed(0)
-        net = build().to(device)
-        seconds[name] = _median_seconds(partial(_step, net, x), repeats, device)
-        print(
-            f"{name:24}{1e3 * seconds[name]:>10.1f}{seconds[name] / next(iter(seconds.values())):>19.2f}x", flush=True
-        )
-    return seconds
-
-
-def _check_device(device: str) -> None:
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device={device!r}: this machine has no GPU that torch can use")
-
-
-def _step(net: nn.Module, x: Tensor) -> None:
-    net.zero_grad()
-    net(x).sum().backward()
-
-
 Step = tuple[str, str, Case, str, int]  # part, candidate, case, device, threads
-
-
-def _in_child(function: Callable[..., R], *arguments: object) -> R:
-    """Call in a fresh process: what one candidate leaves in the allocator or the caches is not the next one's."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def _seconds(step: Step, repeats: int) -> float:
     run, x = _prepare(step)
     device = step[3]
-    return _median_seconds(lambda: run(x), repeats, device)
-
-
-def _median_seconds(call: Callable[[], object], repeats: int, device: str) -> float:
-    """Of `repeats` calls, after one that is not timed."""
-    call()
-    seconds = []
-    for _ in range(repeats):
-        start = _now(device)
-        call()
-        seconds.append(_now(device) - start)
-    return statistics.median(seconds)
+    return median_seconds(lambda: run(x), repeats, device)
 
 
 def _memory(step: Step) -> float:
@@ -244,9 +170,3 @@ def _peak_memory(device: str, reset: bool = False) -> float:
         Path("/proc/self/clear_refs").write_text("5")
     (peak,) = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")]
     return 1024.0 * int(peak)
-
-
-def _now(device: str) -> float:
-    if device != "cpu":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()

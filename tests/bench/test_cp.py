@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cpnet.bench import Case, bench_cp, bench_models, faiss_proposals
+from cpnet.bench.cp import Case, bench_cp, faiss_proposals
 from cpnet.nn import CPModule, correspondence_proposals
 from cpnet.nn.direct import DirectCPModule, cdist_proposals
 
@@ -38,13 +38,3 @@ def test_the_benchmark_prints_a_ratio_for_every_alternative(capsys):
     assert all(m.seconds > 0 for m in measurements)
     lines = capsys.readouterr().out.splitlines()
     assert sum("x" in line.split()[-1] for line in lines if "direct" in line or "cdist" in line or "faiss" in line) == 3
-
-
-def test_networks_are_timed_relative_to_c2d(capsys):
-    seconds = bench_models(repeats=1, shape=(1, 3, 56), width=8)
-    assert list(seconds) == [f"{f}_resnet18" for f in ("c2d", "c3d", "nl", "artnet", "trn", "cpnet")] + [
-        "c2d, Conv3d 1x3x3"
-    ]
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[-1] for line in lines if line.startswith("c2d_resnet18")] == ["1.00x"]
-    assert len(lines) == 9

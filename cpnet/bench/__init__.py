@@ -1,0 +1,7 @@
+"""Benchmarks, which print times and ratios."""
+
+from cpnet.bench.cp import bench_cp
+from cpnet.bench.data import bench_data
+from cpnet.bench.models import bench_models
+
+__all__ = ["bench_cp", "bench_data", "bench_models"]
