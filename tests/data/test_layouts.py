@@ -3,8 +3,13 @@
 import json
 
 import pytest
+from numbered_videos import numbered
 
+from cpnet.data.decode import decode_frames
+from cpnet.data.encode import write_jpegs, write_mp4, write_webm
 from cpnet.data.layouts import FLIP_PAIRS, NO_LABEL, TURNING_PAIR, Index, flip_label_map, read_index
+from cpnet.data.loader import evaluation_batches, training_batches
+from cpnet.data.videos import EvaluationViews, TrainingClips
 
 # YouTube ids may contain and begin with "_" and "-".
 KINETICS_VAL = [
@@ -216,6 +221,38 @@ def test_jester_counts_what_is_missing_or_malformed(tmp_path):
         "no id",
     ]
     assert index.n_expected == 4
+
+
+# From release to batches
+
+
+@pytest.mark.parametrize(
+    ("build", "form", "split"),
+    [(kinetics, form, "val") for form in ("cvdf", "crawler", "underscores")]
+    + [(something, form, "val") for form in ("20bn", "qualcomm")]
+    + [(jester, form, "train") for form in ("20bn", "qualcomm")],
+)
+def test_each_video_of_a_release_comes_once_with_its_label_and_all_views(tmp_path, build, form, split):
+    index = read_index(build.__name__, build(tmp_path, form), split)
+    for video in index.videos:
+        if video.path.is_dir():
+            write_jpegs(video.path, numbered(12))
+        else:
+            (write_webm if video.path.suffix == ".webm" else write_mp4)(video.path, numbered(12), 12)
+    clip = {"num_frames": 4, "frame_step": 2, "size": 16, "read": decode_frames}
+    for epoch in range(2):
+        batches = [*training_batches(TrainingClips(index, **clip), 1, epoch)]
+        found = [(index.videos[place].id, label) for b in batches for place, label in zip(*_lists(b), strict=True)]
+        assert sorted(found) == sorted((video.id, video.label) for video in index.videos)
+        assert not any(batch.substituted.any() for batch in batches)
+    views = [*evaluation_batches(EvaluationViews(index, **clip, num_clips=3, num_crops=6), 2)]
+    found = [pair for b in views for pair in zip(*_lists(b), strict=True)]
+    assert found == [(i, video.label) for i, video in enumerate(index.videos)]
+    assert all(b.views.shape[1:] == (3 * 6, 3, 4, 16, 16) and b.readable.all() for b in views)
+
+
+def _lists(batch):
+    return batch.place.tolist(), batch.label.tolist()
 
 
 # What cannot be read at all

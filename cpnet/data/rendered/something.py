@@ -20,8 +20,8 @@ ASPECT = 4 / 3
 ROOM = 0.3  # how far from the centre things are, at most, on average over time
 TRAVEL = (0.42, 0.58)
 ZOOM = (1.8, 2.4)
-RADII = (0.11, 0.18)
-HAND = 0.15
+RADII = (0.15, 0.22)
+HAND = 0.18
 TOUCH = 0.75  # distance of touching things, of the sum of their half sides
 
 
@@ -62,7 +62,7 @@ class Stage:
         gaps = [
             min(float(np.hypot(layer.x - x, layer.y - y).min()) for layer in (self.a, self.hand)) for x, y in places
         ]
-        free = [place for place, gap in zip(places, gaps, strict=True) if gap > 0.26]
+        free = [place for place, gap in zip(places, gaps, strict=True) if gap > 0.34]
         self.b.x, self.b.y = free[0] if free else places[int(np.argmax(gaps))]
 
 
