@@ -3,8 +3,15 @@
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+
+from cpnet.data.loader import evaluation_batches
+from cpnet.data.transforms import normalise
+from cpnet.data.videos import EvaluationViews
+from cpnet.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -12,26 +19,83 @@ class Evaluation:
     """Accuracy, in percent.
 
     Attributes:
-        top1: over all scored clips.
-        per_class: top-1 of the clips of each class, in label order.
-        n_expected, n_scored: clips in the data set, and clips that got a score.
+        top1, top5: share of all expected clips or videos whose label has the highest score, or one of the five highest.
+        per_class: top-1 of those of each class, in label order; NaN where there is none.
+        n_expected, n_scored: how many the data set has, and how many got a score; the others count as errors.
     """
 
     top1: float
+    top5: float
     per_class: list[float]
     n_expected: int
     n_scored: int
 
 
+def accuracy(scores: Tensor, labels: Tensor) -> Evaluation:
+    """Accuracy of scores (N, classes), where a row of NaN got no score, against labels (N,)."""
+    scored = ~scores.isnan().any(1)
+    ranked = scores.nan_to_num().topk(min(5, scores.shape[1])).indices  # (N, 5)
+    hits = (ranked == labels[:, None]) & scored[:, None]
+    top1, top5 = hits[:, 0].double(), hits.any(1).double()
+    per_class = [100 * top1[labels == c].mean().item() for c in range(scores.shape[1])]
+    return Evaluation(
+        100 * top1.mean().item(), 100 * top5.mean().item(), per_class, len(labels), int(scored.count_nonzero())
+    )
+
+
 @torch.no_grad()
 def evaluate(model: nn.Module, dataset: Dataset, *, batch_size: int, device: torch.device) -> Evaluation:
-    """Score every clip once, in evaluation mode, which the model is left in."""
+    """Score every clip of items (clip, label) once, in evaluation mode, which the model is left in."""
     model.to(device).eval()
     logits, labels = [], []
     for clips, targets in DataLoader(dataset, batch_size):
         logits.append(model(clips.to(device)).cpu())  # (B, classes)
         labels.append(targets)
-    scores, target = torch.cat(logits), torch.cat(labels)
-    hit = scores.argmax(1) == target  # (clips,)
-    per_class = [100 * hit[target == c].double().mean().item() for c in range(scores.shape[1])]
-    return Evaluation(100 * hit.double().mean().item(), per_class, len(dataset), len(target))  # type: ignore[arg-type]
+    return accuracy(torch.cat(logits), torch.cat(labels))
+
+
+@torch.no_grad()
+def score_videos(
+    model: nn.Module,
+    views: EvaluationViews,
+    *,
+    accelerator: Accelerator | None = None,
+    batch_size: int = 1,
+    clips_at_once: int = 32,
+    workers: int = 0,
+    progress: bool = True,
+) -> Tensor:
+    """Softmax averaged over all views of each video, in evaluation mode, which the model is left in.
+
+    Args:
+        accelerator: device, precision and processes; one process on the best device if None.
+        batch_size: videos that are loaded together.
+        clips_at_once: views that the network sees together.
+        workers: that load videos.
+
+    Returns:
+        (videos, classes), float32 on the CPU, the same in all processes; NaN for videos that cannot be read.
+    """
+    accelerator = accelerator or Accelerator()
+    model.to(accelerator.device).eval()
+    batches = evaluation_batches(
+        views,
+        batch_size,
+        workers=workers,
+        process=accelerator.process_index,
+        processes=accelerator.num_processes,
+    )
+    found: list[tuple[int, Tensor]] = []
+    with progress_bar(progress and accelerator.is_main_process, total=len(batches), desc="evaluating") as bar:
+        for batch in batches:
+            B, V = batch.views.shape[:2]
+            chunks = batch.views.flatten(0, 1).split(clips_at_once)  # (at most clips_at_once, 3, T, S, S)
+            with accelerator.autocast():
+                logits = torch.cat([model(normalise(chunk.to(accelerator.device))) for chunk in chunks])
+            scores = logits.float().softmax(1).unflatten(0, (B, V)).mean(1).cpu()  # (B, classes)
+            scores[~batch.readable] = float("nan")
+            found += zip(batch.place.tolist(), scores, strict=True)
+            bar.update()
+    if accelerator.num_processes > 1:
+        found = gather_object(found)
+    return torch.stack([scores for _, scores in sorted(found, key=lambda item: item[0])])

@@ -19,7 +19,8 @@ from torch import nn
 
 from cpnet import results
 from cpnet.data.toy import ToyMotion
-from cpnet.engine import evaluate, train
+from cpnet.engine import evaluate
+from cpnet.engine.toy import train
 from cpnet.models import create_model, resolve_arguments
 from cpnet.models.summary import count_parameters
 from cpnet.nn import CPModule

@@ -80,6 +80,7 @@ class CPModule(nn.Module):
         self.pool, self.shrink, self.displacement = pool, shrink, displacement
         self.ties, self.tie_seed = ties, tie_seed
         self._generator: torch.Generator | None = None
+        self._start = tie_seed
 
         self.bottleneck: nn.Module = nn.Identity()
         D = channels if bottleneck is None else bottleneck
@@ -123,6 +124,12 @@ class CPModule(nn.Module):
         wins = torch.stack([(winner == j).sum(2) for j in range(self.k)], dim=2)  # (B, N, k)
         return x + g, Proposals(indices, wins, size)
 
+    def reseed(self, seed: int) -> None:
+        """Draw the ties of training from `seed` on; those of evaluation stay with `tie_seed`."""
+        self._start = seed
+        if self._generator is not None:
+            self._generator.manual_seed(seed)
+
     def extra_repr(self) -> str:
         return f"k={self.k}, pool={self.pool}, shrink={self.shrink}, displacement={self.displacement}, ties={self.ties}"
 
@@ -131,7 +138,7 @@ class CPModule(nn.Module):
             return correspondence_proposals(f, self.k, ties="index")
         if self.training:
             if self._generator is None or self._generator.device != f.device:
-                self._generator = torch.Generator(f.device).manual_seed(self.tie_seed)
+                self._generator = torch.Generator(f.device).manual_seed(self._start)
             return correspondence_proposals(f, self.k, ties=self.ties, generator=self._generator)
         fresh = torch.Generator(f.device)
         clips = f.split(1)

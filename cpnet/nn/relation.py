@@ -60,6 +60,10 @@ class MultiScaleRelation(nn.Module):
         ]
         return torch.stack(logits).sum(0)
 
+    def reseed(self, seed: int) -> None:
+        """Draw the tuples of training from `seed` on."""
+        self._generator.manual_seed(seed)
+
     def _tuples(self, size: int) -> list[tuple[int, ...]]:
         total = comb(self.num_frames, size)
         count = min(self.tuples_per_scale, total)

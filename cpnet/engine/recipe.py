@@ -1,0 +1,96 @@
+"""How weights are changed: phases, optimisers, and schedules as functions of the time, of which nothing is stored."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+ONE_CYCLE_RISE, ONE_CYCLE_START, ONE_CYCLE_END = 0.3, 1 / 25, 1e-4 / 25  # as torch's OneCycleLR
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Epochs on clips of one length; a phase starts from the weights that the one before ended with.
+
+    Attributes:
+        epochs: passes over the training set.
+        num_frames, frame_step: T of a clip, and the distance of neighbouring frames.
+        lr: base learning rate.
+        freeze_bn: batch norms keep statistics, gamma and beta; the paper's second and later phases.
+    """
+
+    epochs: int = 100
+    num_frames: int = 8
+    frame_step: int = 4
+    lr: float = 0.01
+    freeze_bn: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that determines training but the network and the data. Defaults are the released code's.
+
+    Attributes:
+        phases: one after the other.
+        batch_size: clips a step, of all processes together.
+        optimizer: "sgd" with momentum, not Nesterov's, or "adamw".
+        schedule: of the learning rate: "step", a tenth every `decay_epochs`; "cosine"; "one_cycle".
+        momentum: of SGD.
+        weight_decay: on weights only, not on biases and batch norms.
+        warmup_epochs: of linearly growing learning rate.
+        decay_epochs: of the step schedule and of `bn_schedule`.
+        min_lr: of the step and cosine schedules.
+        bn_schedule: the momentum of batch norms' statistics is 0.5, halved every `decay_epochs`, at least 0.01; torch's
+            0.1 if False.
+        seed: of order, clips, dropout and ties.
+    """
+
+    phases: tuple[Phase, ...] = (Phase(),)
+    batch_size: int = 32
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    schedule: Literal["step", "cosine", "one_cycle"] = "step"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    warmup_epochs: float = 0.0
+    decay_epochs: float = 40.0
+    min_lr: float = 1e-5
+    bn_schedule: bool = True
+    seed: int = 0
+
+
+def learning_rate(recipe: Recipe, phase: Phase, epoch: float) -> float:
+    """The learning rate at a time in a phase, in epochs, fractions included."""
+    if recipe.schedule == "one_cycle":
+        rise = ONE_CYCLE_RISE * phase.epochs
+        if epoch < rise:
+            return _cosine(phase.lr * ONE_CYCLE_START, phase.lr, epoch / rise)
+        return _cosine(phase.lr, phase.lr * ONE_CYCLE_END, (epoch - rise) / (phase.epochs - rise))
+    if recipe.schedule == "cosine":
+        lr = _cosine(phase.lr, recipe.min_lr, epoch / phase.epochs)
+    else:
+        lr = max(recipe.min_lr, phase.lr * 0.1 ** (epoch // recipe.decay_epochs))
+    return lr * min(1.0, epoch / recipe.warmup_epochs) if recipe.warmup_epochs else lr
+
+
+def batch_norm_momentum(recipe: Recipe, epoch: float) -> float:
+    """Share of a batch in running statistics at a time in a phase (the released code has 1 minus it)."""
+    return max(0.01, 0.5 * 0.5 ** (epoch // recipe.decay_epochs)) if recipe.bn_schedule else 0.1
+
+
+def make_optimizer(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """An optimiser of the parameters that are not frozen; tensors of one dimension are biases or of batch norms."""
+    trained = [p for p in parameters if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups)
+    return torch.optim.SGD(groups, momentum=recipe.momentum)
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

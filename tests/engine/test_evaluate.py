@@ -1,0 +1,112 @@
+"""Scores of videos over views, in one process and in several."""
+
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cpnet.data.decode import decode_frames
+from cpnet.data.encode import write_jpegs
+from cpnet.data.layouts import Index, Video
+from cpnet.data.transforms import normalise
+from cpnet.data.videos import EvaluationViews
+from cpnet.engine.evaluate import accuracy, score_videos
+from cpnet.models import create_model
+
+N, CLASSES = 7, 3
+
+
+def make_views(root, damaged=(), **options):
+    videos = [Video(str(i), root / str(i), i % CLASSES) for i in range(N)]
+    for i, video in enumerate(videos):
+        if not video.path.exists():
+            write_jpegs(video.path, np.random.RandomState(i).randint(0, 256, (6, 20, 26, 3)).astype(np.uint8))
+    index = Index("jester", "val", ("a", "b", "c"), videos)
+    for i in damaged:
+        (videos[i].path / "00002.jpg").unlink(missing_ok=True)
+    clip = {"num_frames": 3, "frame_step": 1, "size": 16, "read": decode_frames}
+    return EvaluationViews(index, **clip | options)
+
+
+def make_model():
+    torch.manual_seed(0)
+    model = create_model("c2d_resnet18", num_classes=CLASSES, width=4)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    return model
+
+
+@pytest.mark.parametrize(("num_clips", "num_crops"), [(1, 1), (2, 10), (4, 3)])
+def test_scores_are_those_of_a_plain_loop(tmp_path, num_clips, num_crops):
+    model, views = make_model(), make_views(tmp_path, num_clips=num_clips, num_crops=num_crops)
+    found = score_videos(model, views, batch_size=3, clips_at_once=4, progress=False)
+    assert found.shape == (N, CLASSES)
+    model.eval()
+    with torch.no_grad():
+        for i in range(N):
+            sample = views[i]
+            one_by_one = [model(normalise(view[None])).softmax(1)[0] for view in sample.views]
+            assert len(one_by_one) == num_clips * num_crops
+            torch.testing.assert_close(found[i], torch.stack(one_by_one).mean(0), rtol=1e-4, atol=1e-5)
+    assert (found.max(1).values - found.min(1).values).max() > 0.01  # scores differ
+
+
+def test_videos_that_cannot_be_read_are_errors(tmp_path):
+    views = make_views(tmp_path, damaged=(2, 5))
+    scores = score_videos(make_model(), views, progress=False)
+    assert scores.isnan().all(1).tolist() == [i in (2, 5) for i in range(N)]
+    right = torch.eye(CLASSES)[torch.arange(N) % CLASSES]
+    right[[2, 5]] = float("nan")
+    found = accuracy(right, torch.arange(N) % CLASSES)
+    assert (found.n_expected, found.n_scored) == (7, 5)
+    assert found.top1 == found.top5 == pytest.approx(100 * 5 / 7)
+    assert found.per_class == [100, 100, 0]
+
+
+def test_a_constant_classifier_is_at_chance():
+    labels = torch.arange(40) % 8
+    found = accuracy(torch.zeros(40, 8).index_fill(1, torch.tensor([3]), 1.0), labels)
+    assert found.top1 == 100 / 8
+    assert found.per_class == [100.0 * (c == 3) for c in range(8)]
+
+
+def test_top5_by_brute_force_and_with_few_classes():
+    scores = torch.randn(50, 9, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(50) % 9
+    ranks = [(row > row[label]).sum().item() for row, label in zip(scores, labels, strict=True)]
+    found = accuracy(scores, labels)
+    assert found.top1 == pytest.approx(100 * np.mean([r < 1 for r in ranks]))
+    assert found.top5 == pytest.approx(100 * np.mean([r < 5 for r in ranks]))
+    few = accuracy(scores[:, :3], labels % 3)
+    assert few.top5 == 100 and few.top1 < 100
+    assert math.isnan(accuracy(scores[:, :4], labels % 3).per_class[3])
+
+
+SCRIPT = """
+import sys; from pathlib import Path
+sys.path[:0] = sys.argv[1:3]
+import torch
+from accelerate import Accelerator
+from test_evaluate import make_model, make_views, score_videos
+accelerator = Accelerator(cpu=True)
+views = make_views(Path(sys.argv[3]), num_clips=2)
+scores = score_videos(make_model(), views, accelerator=accelerator, progress=False)
+torch.save(scores, f"{sys.argv[4]}/{accelerator.process_index}-{accelerator.num_processes}.pt")
+"""
+
+
+def test_two_processes_score_each_video_once(tmp_path):
+    make_views(tmp_path)
+    here = os.path.dirname(__file__)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
+    command += [sys.executable, "-c", SCRIPT, here, os.path.dirname(here), str(tmp_path), str(tmp_path)]
+    subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    alone = score_videos(make_model(), make_views(tmp_path, num_clips=2), progress=False)
+    for process in (0, 1):
+        found = torch.load(tmp_path / f"{process}-2.pt", weights_only=True)
+        torch.testing.assert_close(found, alone, rtol=1e-4, atol=1e-5)
