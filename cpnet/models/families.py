@@ -165,6 +165,7 @@ def cpnet(
     pool: Pool | None = None,
     shrink: int | None = None,
     displacement: bool = True,
+    displacement_scale: float = 1.0,
     ties: Ties = "random",
 ) -> CPNet:
     """CPNet: C2D with CP modules on the sums of residual blocks, before their ReLU.
@@ -175,7 +176,7 @@ def cpnet(
         k: proposals per position; also an attribute of the net that may be set. 12 for Something-Something and Jester
             in the paper, 8 in the released code.
         hidden_fractions: widths of the hidden layers of the MLP, over the features' channels; (0.25, 0.5) in the paper.
-        pool, displacement, ties: see `cpnet.nn.CPModule`.
+        pool, displacement, displacement_scale, ties: see `cpnet.nn.CPModule`.
         shrink: of the modules at res3; others search at full resolution.
     """
     variant = _variant(options.variant)
@@ -195,6 +196,7 @@ def cpnet(
             shrink=(variant.shrink if shrink is None else shrink) if place[0] == 3 else 1,
             bottleneck=None if narrow is None else max(1, int(C * narrow)),
             displacement=displacement,
+            displacement_scale=displacement_scale,
             ties=ties,
             tie_seed=1000 * options.seed + i,
         )

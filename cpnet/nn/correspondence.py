@@ -43,6 +43,8 @@ class CPModule(nn.Module):
         shrink: search and embed at 1 / shrink of the spatial resolution (the released code has 2 at res3).
         bottleneck: width of a linear layer with batch norm before search and embedding (released code, ResNet-101).
         displacement: give the MLP the relative displacement; False is a control that the paper does not have.
+        displacement_scale: factor on the displacement, whose parts are in (-1, 1); 1 in paper and released code. A larger
+            one is the same as larger initial weights of the displacement: short trainings learn directions sooner.
         ties: how equally near positions are chosen between, see `correspondence_proposals`.
         tie_seed: seed of the random ties. Evaluation starts from it for every clip, so its output is reproducible and
             does not depend on how clips are batched; training draws on.
@@ -61,6 +63,7 @@ class CPModule(nn.Module):
         shrink: int = 1,
         bottleneck: int | None = None,
         displacement: bool = True,
+        displacement_scale: float = 1.0,
         ties: Ties = "random",
         tie_seed: int = 0,
     ) -> None:
@@ -71,6 +74,8 @@ class CPModule(nn.Module):
             raise ValueError(f'ties={ties!r}: choose "random" or "index"')
         if k < 1:
             raise ValueError(f"k={k}: give 1 or more")
+        if not 0 < displacement_scale < float("inf"):
+            raise ValueError(f"displacement_scale={displacement_scale}: give a number above 0")
         if shrink < 1:
             raise ValueError(f"shrink={shrink}: the search resolution is divided by it, give 1 or more")
         hidden = (channels // 4, channels // 2) if hidden is None else tuple(hidden)
@@ -78,6 +83,7 @@ class CPModule(nn.Module):
             raise ValueError(f"hidden={hidden}: give at least one hidden layer, each of width 1 or more")
         self.channels, self.k, self.hidden = channels, k, hidden
         self.pool, self.shrink, self.displacement = pool, shrink, displacement
+        self.displacement_scale = displacement_scale
         self.ties, self.tie_seed = ties, tie_seed
         self._generator: torch.Generator | None = None
         self._start = tie_seed
@@ -157,7 +163,7 @@ class CPModule(nn.Module):
         W_p, W_f, W_n = self.layers[0].get_parameter("weight").split((3 * self.displacement, D, D), dim=1)
         u, v = _linear(points, torch.cat([W_f, W_n])).chunk(2, dim=2)  # (B, N, h1)
         if self.displacement:
-            p = F.linear(_positions(T, h, w, like=points), W_p)  # (N, h1)
+            p = F.linear(self.displacement_scale * _positions(T, h, w, like=points), W_p)  # (N, h1)
             u, v = u - p, v + p
         u, v = u.flatten(0, 1), v.flatten(0, 1)  # (B * N, h1)
         pairs = (indices + N * torch.arange(B, device=f.device)[:, None, None]).flatten(0, 1)  # (B * N, k)

@@ -24,7 +24,7 @@ class DirectCPModule(CPModule):
         if self.displacement:
             places = torch.unravel_index(torch.arange(N, device=f.device), f.shape[2:])  # (t, h, w), (N,) each
             p = torch.stack([place.to(f) / n for place, n in zip(places, f.shape[2:], strict=True)], dim=1)  # (N, 3)
-            parts.insert(0, p[indices] - p[:, None])  # (B, N, k, 3)
+            parts.insert(0, self.displacement_scale * (p[indices] - p[:, None]))  # (B, N, k, 3)
         pairs = torch.cat(parts, dim=3)  # (B, N, k, 2D + 3)
         for layer, norm in zip(self.layers, self.norms, strict=True):
             pairs = F.relu(_over_rows(norm, layer(pairs)))  # (B, N, k, h_i)

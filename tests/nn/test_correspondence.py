@@ -53,6 +53,7 @@ CONFIGS = [
     {"channels": 6, "k": 3, "hidden": (5,)},
     {"channels": 6, "k": 5, "hidden": (7, 4, 9)},
     {"channels": 8, "k": 4, "displacement": False},
+    {"channels": 8, "k": 4, "displacement_scale": 8.0},
     {"channels": 8, "k": 4, "bottleneck": 3},
     {"channels": 8, "k": 4, "shrink": 2},
     {"channels": 8, "k": 2, "shrink": 2, "bottleneck": 4, "displacement": False, "hidden": (4,)},
@@ -370,6 +371,22 @@ def test_default_widths_are_those_of_supplement_b():
     shapes = {name: tuple(p.shape) for name, p in module.named_parameters() if p.ndim > 1}
     assert shapes == {"layers.0.weight": (16, 131), "layers.1.weight": (32, 16), "projection.weight": (64, 32)}
     assert all(m.eps == 1e-3 for m in module.modules() if isinstance(m, torch.nn.BatchNorm1d))
+
+
+def test_a_scale_of_the_displacement_is_one_of_its_initial_weights():
+    plain, scaled = (cp_module(6, 3, displacement_scale=scale).eval() for scale in (1.0, 4.0))
+    scaled.load_state_dict(plain.state_dict())
+    x = features(2, 6, 3, 4, 4)
+    assert not torch.allclose(scaled(x), plain(x))
+    with torch.no_grad():
+        plain.layers[0].weight[:, :3] *= 4
+    torch.testing.assert_close(scaled(x), plain(x))
+
+
+@pytest.mark.parametrize("scale", [0, -1, float("inf"), float("nan")])
+def test_a_scale_that_is_none_is_refused(scale):
+    with pytest.raises(ValueError, match="displacement_scale="):
+        CPModule(8, displacement_scale=scale)
 
 
 def test_widths_with_a_bottleneck_and_without_displacement():
