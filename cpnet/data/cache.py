@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cpnet.data.decode import Indices, Reader
+from cpnet.data.decode import Indices, Reader, choose_frames
 from cpnet.data.layouts import Video
 from cpnet.progress import progress_bar
 
@@ -36,11 +36,7 @@ class FrameCache:
         frames = self._whole(path)
         if frames is None:
             return self.read(path, indices)
-        chosen = list(indices(len(frames)) if callable(indices) else indices)
-        outside = [index for index in chosen if not 0 <= index < len(frames)]
-        if outside:
-            raise IndexError(f"{path} has {len(frames)} frames, but frame {outside[0]} was asked for")
-        return frames[chosen]
+        return frames[choose_frames(path, indices, len(frames))]
 
     def fill(self, videos: Iterable[Video], jobs: int = 2, progress: bool = True) -> None:
         """Decode videos now: workers of a loader that are forked later share them.

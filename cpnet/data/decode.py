@@ -42,7 +42,7 @@ def decode_frames(path: Path, indices: Indices, backend: Backend = "decord") -> 
     if path.is_dir():
         return _decode_folder(path, indices)
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return _decode_images([path], _chosen(path, indices, 1))
+        return _decode_images([path], choose_frames(path, indices, 1))
     if backend not in ("decord", "pyav"):
         raise ValueError(f'backend={backend!r}: choose "decord" or "pyav"')
     return _decode_with_decord(path, indices) if backend == "decord" else _decode_with_pyav(path, indices)
@@ -50,7 +50,7 @@ def decode_frames(path: Path, indices: Indices, backend: Backend = "decord") -> 
 
 def _decode_folder(path: Path, indices: Indices) -> np.ndarray:
     files = sorted(path.glob("*.jpg"))
-    chosen = _chosen(path, indices, len(files))
+    chosen = choose_frames(path, indices, len(files))
     expected = [f"{i:05d}.jpg" for i in range(1, len(files) + 1)]
     names = [file.name for file in files]
     if names != expected:
@@ -79,7 +79,7 @@ def _decode_with_decord(path: Path, indices: Indices) -> np.ndarray:
     try:
         # More threads fail on some webm files. Frames that decord replaces by their neighbours are errors.
         reader = decord.VideoReader(str(path), num_threads=1, fault_tol=0)
-        chosen = _chosen(path, indices, len(reader))
+        chosen = choose_frames(path, indices, len(reader))
         return reader.get_batch(chosen).asnumpy()
     except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError) as error:
         why = re.sub(r"^\[[\d:]+\] \S+: ", "", str(error).splitlines()[0])  # without time and line of its source
@@ -100,7 +100,7 @@ def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
             packets = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.pts is not None and p.size]
             times = sorted(pts for pts, _ in packets)  # of presentation: B-frames are stored out of order
             keys = sorted(pts for pts, is_key in packets if is_key)
-            chosen = _chosen(path, indices, len(times))
+            chosen = choose_frames(path, indices, len(times))
             frames: dict[int, np.ndarray] = {}
             decoder: Iterator[av.VideoFrame] = iter(())
             now: int | None = None
@@ -118,7 +118,8 @@ def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
         raise ValueError(f"PyAV cannot read {path}: {error}") from error
 
 
-def _chosen(path: Path, indices: Indices, length: int) -> list[int]:
+def choose_frames(path: Path, indices: Indices, length: int) -> list[int]:
+    """Frame numbers of a video of `length` frames; errors as of `decode_frames`."""
     if length == 0:
         raise ValueError(f"{path} has no frames")
     chosen = list(indices(length) if callable(indices) else indices)

@@ -7,9 +7,9 @@ from cpnet.data.rendered import render
 
 def test_clips_a_second_are_printed_for_each_layout_and_backend(capsys):
     heights = {"kinetics": 32, "something": 32, "jester": 32}
-    found = bench_data(clips=3, workers=(0, 1), repeats=1, shape=(2, 2, 16), heights=heights)
+    found = bench_data(clips=3, workers=(1,), repeats=1, shape=(2, 2, 16), heights=heights)
     kinds = [("kinetics", "decord"), ("kinetics", "pyav"), ("something", "decord"), ("something", "pyav")]
-    measured = ["decoding alone", "0 workers", "1 workers", "kept in memory"]
+    measured = ["decoding alone", "1 workers", "kept in memory"]
     assert list(found) == [(*kind, what) for kind in [*kinds, ("jester", "JPEG")] for what in measured]
     assert all(rate > 0 for rate in found.values())
     lines = capsys.readouterr().out.splitlines()

@@ -49,9 +49,9 @@ def test_damaged_files_and_a_hanging_decoder_are_named(tmp_path, backend):
     os.mkfifo(tmp_path / "hang.mp4")  # opening it never returns
     good = [tmp_path / name for name in ("good.mp4", "good.webm", "good")]
     videos = [Video(path.name, path, 0) for path in [*good[:2], tmp_path / "hang.mp4", *bad, good[2]]]
-    problems = check_videos(videos, tmp_path, backend=backend, deadline=10, progress=False)
+    problems = check_videos(videos, tmp_path, backend=backend, deadline=5, progress=False)
     reasons = {problem.path: problem.reason for problem in problems}
-    assert reasons.pop("hang.mp4") == "not decoded within 10 seconds"
+    assert reasons.pop("hang.mp4") == "not decoded within 5 seconds"
     assert not set(reasons) & {path.name for path in good}
     survivors = {path.name for path in bad} - set(reasons)
     assert all("flipped" in name for name in survivors)  # some flips hit nothing that matters
@@ -59,7 +59,7 @@ def test_damaged_files_and_a_hanging_decoder_are_named(tmp_path, backend):
     assert all(reasons.values())
 
     index = Index("kinetics", "val", ("a",), videos)
-    views = EvaluationViews(index, num_frames=4, frame_step=1, size=32, read=IsolatedDecoder(backend, deadline=10))
+    views = EvaluationViews(index, num_frames=4, frame_step=1, size=32, read=IsolatedDecoder(backend, deadline=5))
     unreadable = {video.id for video, v in zip(videos, views, strict=True) if not v.readable}
     assert len(views) == len(videos) == 204
     assert unreadable <= {*reasons, "hang.mp4"}  # what is damaged elsewhere may be read in the middle

@@ -14,6 +14,7 @@ from cpnet.data.rendered.canvas import PATCH, Camera, Layer, Random, background,
 from cpnet.data.rendered.classes import Class, pairs
 from cpnet.data.rendered.hand import GRIP, draw_hand, skin
 
+# How hard the data are is frozen: book/data.md says how these were chosen.
 FPS = 12.0
 LENGTHS = (36, 48)  # frames
 ASPECT = 4 / 3

@@ -7,7 +7,7 @@ import pytest
 
 from cpnet.data.rendered import jester, kinetics, something
 
-HEIGHT = 48
+HEIGHT = 32
 SAMPLED = 8  # frames of each clip
 
 
