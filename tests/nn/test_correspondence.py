@@ -373,6 +373,18 @@ def test_default_widths_are_those_of_supplement_b():
     assert all(m.eps == 1e-3 for m in module.modules() if isinstance(m, torch.nn.BatchNorm1d))
 
 
+def test_ties_of_training_are_drawn_from_a_new_seed():
+    module, x = CPModule(4, 2).train(), torch.zeros(1, 4, 3, 3, 3)  # all distances tie
+
+    def drawn(seed):
+        module.reseed(seed)
+        return [module(x, return_proposals=True)[1].indices for _ in range(2)]
+
+    first, again, other = drawn(5), drawn(5), drawn(6)
+    assert all(map(torch.equal, first, again)) and not torch.equal(*first)
+    assert not torch.equal(first[0], other[0])
+
+
 def test_a_scale_of_the_displacement_is_one_of_its_initial_weights():
     plain, scaled = (cp_module(6, 3, displacement_scale=scale).eval() for scale in (1.0, 4.0))
     scaled.load_state_dict(plain.state_dict())

@@ -202,7 +202,7 @@ def _aslant(stage: Stage) -> float:
 
 
 def _along_line(stage: Stage, angle: float, a: np.ndarray, b: np.ndarray) -> None:
-    """A and B on a line, at the given distances from a point that leaves both on stage."""
+    """A and B on a line through a random place, at the given distances from a point of it."""
     both = np.concatenate([a, b])
     for axis, part in (("x", np.cos(angle)), ("y", np.sin(angle))):
         low, high = (part * both).min(), (part * both).max()
