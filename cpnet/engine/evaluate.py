@@ -1,10 +1,11 @@
 """Accuracy of a model on a data set."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import gather_object
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -12,6 +13,9 @@ from cpnet.data.loader import evaluation_batches
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import EvaluationViews
 from cpnet.progress import progress_bar
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,9 @@ def score_videos(
     Returns:
         (videos, classes), float32 on the CPU, the same in all processes; NaN for videos that cannot be read.
     """
+    from accelerate import Accelerator  # here and not above: in a notebook its import warns about progress bars
+    from accelerate.utils import gather_object
+
     accelerator = accelerator or Accelerator()
     model.to(accelerator.device).eval()
     batches = evaluation_batches(

@@ -1,15 +1,16 @@
 """Training on videos, in the paper's phases; continued after an interruption as if there had been none."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator
 from torch import nn
 
 from cpnet.data.loader import training_batches
@@ -18,6 +19,9 @@ from cpnet.data.videos import TrainingClips
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from cpnet.engine.recipe import Phase, Recipe, batch_norm_momentum, learning_rate, make_optimizer
 from cpnet.progress import progress_bar
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 Epoch = dict[str, float]  # numbers of an epoch, such as "train_loss"
 
@@ -56,6 +60,8 @@ def train(
         ValueError: the checkpoint is of another recipe or network.
         FloatingPointError: the loss is no longer finite.
     """
+    from accelerate import Accelerator  # here and not above: in a notebook its import warns about progress bars
+
     accelerator = accelerator or Accelerator()
     history: list[Epoch] = []
     state: dict[str, Any] = {"phase": 0, "epoch": 0, "batch": 0, "step": 0, "best": -math.inf}
