@@ -44,7 +44,7 @@ class CPModule(nn.Module):
         bottleneck: width of a linear layer with batch norm before search and embedding (released code, ResNet-101).
         displacement: give the MLP the relative displacement; False is a control that the paper does not have.
         displacement_scale: factor on the displacement, whose parts are in (-1, 1); 1 in paper and released code.
-            A larger one is the same as larger initial weights: short trainings learn directions sooner.
+            A larger one means larger initial weights and steps: short trainings learn directions sooner.
         ties: how equally near positions are chosen between, see `correspondence_proposals`.
         tie_seed: seed of the random ties. Evaluation starts from it for every clip, so its output is reproducible and
             does not depend on how clips are batched; training draws on.
