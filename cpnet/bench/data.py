@@ -1,6 +1,5 @@
 """Training clips a second, by layout, backend and number of workers, beside decoding alone."""
 
-import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -46,8 +45,11 @@ def bench_data(
         shape: num_frames, frame_step and size of the clips.
         heights: of the frames of stand-ins.
     """
+    if clips < 2:
+        raise ValueError(f"clips={clips}: give 2 or more, as time is taken from the first clip on")
     found: dict[tuple[str, str, str], float] = {}
     print(f"median of {repeats} epochs of {clips} clips of {shape[0]} frames, step {shape[1]}, {shape[2]}x{shape[2]}")
+    print("from the first clip of an epoch on: the start of workers and decoders, seconds, is left out")
     print(f"{'':36}{'clips/s':>10}{'of decoding alone':>20}")
     with TemporaryDirectory() as folder:
         if roots is None:
@@ -88,18 +90,17 @@ def _rates(
         **{f"{n} workers": partial(_epoch, isolated, n) for n in workers},
         "kept in memory": partial(_epoch, cached, 0),
     }
-    return {what: len(index.videos) / _median_seconds(epoch, repeats) for what, epoch in epochs.items()}
+    return {what: _rate(epoch, repeats) for what, epoch in epochs.items()}
 
 
 def _epoch(clips: TrainingClips, workers: int, epoch: int) -> Iterable[object]:
     return training_batches(clips, 1, epoch, workers=workers)
 
 
-def _median_seconds(epoch: Callable[[int], Iterable[object]], repeats: int) -> float:
-    seconds = []
+def _rate(epoch: Callable[[int], Iterable[object]], repeats: int) -> float:
+    """Clips a second after the first one: median of epochs, of which the first is not timed."""
+    rates = []
     for number in range(1 + repeats):
-        start = time.perf_counter()
-        for _ in epoch(number):
-            pass
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(itertools.islice(seconds, 1, None))
+        ends = [time.perf_counter() for _ in epoch(number)]
+        rates.append((len(ends) - 1) / (ends[-1] - ends[0]))
+    return statistics.median(rates[1:])

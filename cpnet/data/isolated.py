@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cpnet.data.decode import Backend, Indices, decode_frames
+from cpnet.data.decode import IMAGE_SUFFIXES, Backend, Indices, decode_frames
 
 DEADLINE = 60.0  # seconds
 START_SECONDS = 300.0  # for a child to import what it needs, on a busy machine
@@ -95,7 +95,7 @@ class Child:
 
 
 class IsolatedDecoder:
-    """Call it as `decode_frames`: it decodes in a child process, one for each thread and each worker that calls.
+    """Call it as `decode_frames`: it decodes video files in a child process, one for each thread and worker that calls.
 
     Args:
         backend: what reads video files, see `cpnet.data.decode`.
@@ -110,6 +110,8 @@ class IsolatedDecoder:
 
     def __call__(self, path: Path, indices: Indices) -> np.ndarray:
         """Frames (T, H, W, 3) of a video; arguments and errors as of `decode_frames`."""
+        if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:  # Pillow neither hangs nor crashes
+            return decode_frames(path, indices)
         child = self._child()
         try:
             answer = child.ask((path, None if callable(indices) else list(indices)), self.deadline)

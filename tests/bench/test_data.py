@@ -13,7 +13,7 @@ def test_clips_a_second_are_printed_for_each_layout_and_backend(capsys):
     assert list(found) == [(*kind, what) for kind in [*kinds, ("jester", "JPEG")] for what in measured]
     assert all(rate > 0 for rate in found.values())
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 + len(found)
+    assert len(lines) == 3 + len(found)
     assert [line.split()[-1] for line in lines if "decoding alone" in line][1:] == ["1.00x"] * 5
 
 
