@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cpnet.data.decode import Indices, Reader, choose_frames
+from cpnet.data.decode import UNREADABLE, Indices, Reader, choose_frames
 from cpnet.data.layouts import Video
 from cpnet.progress import progress_bar
 
@@ -58,7 +58,7 @@ class FrameCache:
         if path not in self.videos and path not in self.uncached:
             try:
                 frames = self.read(path, range)
-            except (FileNotFoundError, ValueError):
+            except UNREADABLE:
                 frames = None
             with LOCK:
                 if frames is None or frames.nbytes > self.room:

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from cpnet.data.decode import Backend, decode_frames
-from cpnet.data.isolated import DEADLINE, Child, DecoderDied
+from cpnet.data.isolated import DEADLINE, Child, DecoderDied, serve
 from cpnet.data.layouts import Video
 from cpnet.data.quarantine import Problem
 from cpnet.progress import progress_bar
@@ -64,13 +64,7 @@ def check_videos(
 
 def serve_reasons(connection: Connection, backend: Backend) -> None:
     """In a child: answer each path by why its video cannot be used, "" if it can."""
-    connection.send("ready")
-    while True:
-        try:
-            path = connection.recv()
-        except EOFError:  # the parent is gone
-            return
-        connection.send(_reason(path, backend))
+    serve(connection, lambda path: _reason(path, backend))
 
 
 def _reason(path: Path, backend: Backend) -> str:

@@ -11,6 +11,7 @@ import torch  # noqa: F401, before decord: loaded after it, CUDA can hang
 from PIL import Image
 
 Backend = Literal["decord", "pyav"]
+UNREADABLE = (FileNotFoundError, ValueError)  # what `decode_frames` raises for a damaged video
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 # Frame numbers, or a function that gives them for a number of frames.
 Indices = Sequence[int] | Callable[[int], Sequence[int]]

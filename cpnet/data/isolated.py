@@ -127,11 +127,8 @@ class IsolatedDecoder:
             raise answer
         return answer
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"backend": self.backend, "deadline": self.deadline}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return IsolatedDecoder, (self.backend, self.deadline)  # a copy starts children of its own
 
     def _child(self) -> Child:
         if not hasattr(self.children, "child"):
@@ -139,20 +136,29 @@ class IsolatedDecoder:
         return self.children.child
 
 
+def serve(connection: Connection, answer: Callable[[Any], object]) -> None:
+    """In a child: say that it is ready, then answer each message, until the parent is gone."""
+    connection.send("ready")
+    while True:
+        try:
+            message = connection.recv()
+        except EOFError:
+            return
+        connection.send(answer(message))
+
+
 def serve_frames(connection: Connection, backend: Backend) -> None:
     """In a child: answer a path and frame numbers, or None and numbers when asked, by frames or an exception."""
-    connection.send("ready")
 
     def choose(length: int) -> list[int]:
         connection.send(length)
         return connection.recv()
 
-    while True:
+    def answer(message: tuple[Path, list[int] | None]) -> np.ndarray | Exception:
+        path, indices = message
         try:
-            path, indices = connection.recv()
-        except EOFError:  # the parent is gone
-            return
-        try:
-            connection.send(decode_frames(path, choose if indices is None else indices, backend))
+            return decode_frames(path, choose if indices is None else indices, backend)
         except Exception as error:
-            connection.send(error)
+            return error
+
+    serve(connection, answer)

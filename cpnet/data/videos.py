@@ -11,14 +11,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cpnet.data.clips import crops, even_clips, random_clip, resized
-from cpnet.data.decode import Reader
+from cpnet.data.decode import UNREADABLE, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Index
 from cpnet.data.transforms import clip_generator, training_clip, view
 
 Item = TypeVar("Item", covariant=True)
 
-UNREADABLE = (FileNotFoundError, ValueError)  # what `decode_frames` raises for a damaged video
 SUBSTITUTES = 10  # videos tried in place of a damaged one
 
 

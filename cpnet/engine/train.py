@@ -63,13 +63,11 @@ def train(
     from accelerate import Accelerator  # here and not above: in a notebook its import warns about progress bars
 
     accelerator = accelerator or Accelerator()
-    history: list[Epoch] = []
-    state: dict[str, Any] = {"phase": 0, "epoch": 0, "batch": 0, "step": 0, "best": -math.inf}
+    state: dict[str, Any] = {"recipe": asdict(recipe), "history": [], "step": 0, "best": -math.inf} | _beginning(0)
     found = find_checkpoint(folder)
     if found is not None:
         state = load_checkpoint(found, model)
         _compare(state["recipe"], recipe, found)
-        history = state["history"]
     for number, phase in enumerate(recipe.phases):
         if number < state["phase"]:
             continue
@@ -77,19 +75,24 @@ def train(
             cast(Any, model).freeze_batch_norm()
         data = clips(phase)
         loop = _Phase(accelerator, model, recipe, number, data, folder)
-        if "optimizer" in state:
+        if state["optimizer"] is not None:
             loop.load(state)
         for epoch in range(state["epoch"], phase.epochs):
-            numbers = loop.epoch(epoch, state, history, workers, save_every, progress)
+            numbers = loop.epoch(epoch, state, workers, save_every, progress)
             if validate is not None:
                 numbers |= validate(model, phase)
-            history.append({"phase": number, "epoch": epoch, "lr": loop.lr(epoch + 1)} | numbers)
+            state["history"].append({"phase": number, "epoch": epoch, "lr": loop.lr(epoch + 1)} | numbers)
             top1 = numbers.get("val_top1", -math.inf)
             better, state["best"] = top1 > state["best"], max(top1, state["best"])
             state |= {"epoch": epoch + 1, "batch": 0, "totals": None}
-            loop.save(state, history, better)
-        state = {"phase": number + 1, "epoch": 0, "batch": 0, "step": state["step"], "best": state["best"]}
-    return history
+            loop.save(state, better)
+        state |= _beginning(number + 1)
+    return state["history"]
+
+
+def _beginning(phase: int) -> dict[str, Any]:
+    """Position and optimiser at the beginning of a phase."""
+    return {"phase": phase, "epoch": 0, "batch": 0, "totals": None, "optimizer": None, "scaler": None}
 
 
 class _Phase:
@@ -114,9 +117,7 @@ class _Phase:
         """Learning rate at a time in epochs."""
         return learning_rate(self.recipe, self.phase, epoch)
 
-    def epoch(
-        self, epoch: int, state: dict[str, Any], history: list[Epoch], workers: int, save_every: int, progress: bool
-    ) -> Epoch:
+    def epoch(self, epoch: int, state: dict[str, Any], workers: int, save_every: int, progress: bool) -> Epoch:
         """Train for an epoch, or for the rest of one."""
         batches = training_batches(
             self.data,
@@ -129,7 +130,7 @@ class _Phase:
         )
         steps = len(self.data) // self.recipe.batch_size
         totals = torch.zeros(4, dtype=torch.float64)  # loss, hits, substituted, clips
-        if state.get("totals") is not None and self.accelerator.is_main_process:
+        if state["totals"] is not None and self.accelerator.is_main_process:
             totals += torch.tensor(state["totals"], dtype=torch.float64)
         show = progress and self.accelerator.is_main_process
         title = f"phase {self.number + 1}, epoch {epoch + 1} of {self.phase.epochs}"
@@ -141,7 +142,7 @@ class _Phase:
                 bar.update()
                 if batch % save_every == 0 and batch < steps:
                     state |= {"batch": batch, "totals": self._sum(totals, epoch).tolist()}
-                    self.save(state, history)
+                    self.save(state)
         loss, hits, substituted, seen = self._sum(totals, epoch).tolist()
         return {"train_loss": loss / seen, "train_top1": 100 * hits / seen, "substituted": substituted}
 
@@ -168,8 +169,8 @@ class _Phase:
         self.accelerator.backward(loss)
         self.optimizer.step()
         hits = (logits.argmax(1) == labels).sum()
-        values = (loss.detach() * len(labels), hits, sample.substituted.sum(), len(labels))
-        return torch.tensor([float(value) for value in values], dtype=torch.float64)
+        summed = torch.stack([loss.detach() * len(labels), hits.to(loss)]).tolist()  # waits for the device once
+        return torch.tensor([*summed, sample.substituted.sum(), len(labels)], dtype=torch.float64)
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over the optimiser of a checkpoint."""
@@ -177,14 +178,13 @@ class _Phase:
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
 
-    def save(self, state: dict[str, Any], history: list[Epoch], best: bool = False) -> None:
+    def save(self, state: dict[str, Any], best: bool = False) -> None:
         """Write a checkpoint, from the main process."""
         if self.accelerator.is_main_process:
             state["optimizer"] = self.optimizer.state_dict()
             if self.accelerator.scaler is not None:
                 state["scaler"] = self.accelerator.scaler.state_dict()
-            plain = asdict(self.recipe)
-            save_checkpoint(self.folder, state["step"], self.plain, state | {"history": history, "recipe": plain}, best)
+            save_checkpoint(self.folder, state["step"], self.plain, state, best)
         self.accelerator.wait_for_everyone()
 
     def _sum(self, totals: torch.Tensor, epoch: int) -> torch.Tensor:

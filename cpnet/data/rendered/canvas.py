@@ -17,13 +17,14 @@ Point = tuple[float, float]
 WORLD = 3.0  # side of a background, around the origin
 PATCH = 64  # pixels of a drawn thing's side
 OVERSAMPLING = 4  # for smooth edges
+_BILINEAR = Image.Resampling.BILINEAR
 
 
 @dataclass
 class Layer:
-    """A drawn square that moves: its centre, its half side, its angle."""
+    """A drawn square that moves: its centre, its half side, its angle; or one drawn anew for each frame."""
 
-    image: Image.Image  # RGBA
+    image: Image.Image | Sequence[Image.Image]  # RGBA
     x: Motion
     y: Motion
     radius: Motion
@@ -58,12 +59,10 @@ def film(background: Image.Image, layers: Sequence[Layer], camera: Camera, shape
         frame = background.transform((W, H), Image.Transform.AFFINE, (step, 0, left, 0, step, top), _BILINEAR)
         for layer, (x, y, radius, angle) in zip(layers, tracks, strict=True):
             centre = (W / 2 + (x[t] - cx[t]) * unit, H / 2 + (y[t] - cy[t]) * unit)
-            _paste(frame, layer.image, centre, radius[t] * unit, angle[t])
+            image = layer.image if isinstance(layer.image, Image.Image) else layer.image[t]
+            _paste(frame, image, centre, radius[t] * unit, angle[t])
         frames[t] = np.asarray(frame)
     return frames
-
-
-_BILINEAR = Image.Resampling.BILINEAR
 
 
 def _paste(frame: Image.Image, image: Image.Image, centre: Point, radius: float, angle: float) -> None:
@@ -78,6 +77,12 @@ def _paste(frame: Image.Image, image: Image.Image, centre: Point, radius: float,
     coefficients = (a, b, middle + a * dx + b * dy, -b, a, middle - b * dx + a * dy)
     patch = image.transform((2 * reach, 2 * reach), Image.Transform.AFFINE, coefficients, _BILINEAR)
     frame.paste(patch, (x0, y0), patch)
+
+
+def played(random: Random, T: int) -> np.ndarray:
+    """(T,) progress of an action from 0 to 1, with some rest before and after."""
+    start, end = random.uniform(0, 0.15), random.uniform(0.85, 1)
+    return np.clip((np.linspace(0, 1, T) - start) / (end - start), 0, 1)
 
 
 def tremble(random: Random, T: int, size: float) -> np.ndarray:
@@ -105,6 +110,14 @@ def texture(random: Random, size: int, contrast: float = 1.0, cells: Sequence[in
     blotches -= blotches.mean((0, 1))
     colour = random.uniform(70, 185, 3)
     return np.clip(colour + contrast * 55 * blotches / blotches.std(), 0, 255)
+
+
+def blotchy(
+    colours: np.ndarray, random: Random, size: int, contrast: float, cells: Sequence[int] = (3, 7, 16)
+) -> np.ndarray:
+    """Colours that broadcast to (size, size, 3), with blotches that leave their mean as it is."""
+    blotches = texture(random, size, contrast, cells)
+    return colours + blotches - blotches.mean((0, 1))
 
 
 def to_image(colours: np.ndarray) -> Image.Image:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cpnet.data.rendered.canvas import PATCH, Point, Random, cut, texture
+from cpnet.data.rendered.canvas import PATCH, Point, Random, blotchy, cut
 
 SKIN = ((255, 219, 180), (222, 170, 125), (166, 116, 81), (110, 72, 48))
 FINGERS = ("index", "middle", "ring", "little")
@@ -37,8 +37,7 @@ GRIP = Pose(0.6, 0.6, 0.6, 0.6, 0.1, 0.9, -1.2)
 def skin(random: Random) -> np.ndarray:
     """Colours (PATCH, PATCH, 3) of a hand, slightly blotchy, so that parts of it can be told apart."""
     tone = np.array(SKIN[random.randint(len(SKIN))], dtype=np.float64)
-    blotches = texture(random, PATCH, 0.3, (4, 9))
-    return np.clip(tone + blotches - blotches.mean((0, 1)), 0, 255)
+    return np.clip(blotchy(tone, random, PATCH, 0.3, (4, 9)), 0, 255)
 
 
 def draw_hand(colours: np.ndarray, pose: Pose) -> Image.Image:

@@ -4,12 +4,24 @@ Left and right are the picture's. Of a gesture with a partner, both are filmed a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cpnet.data.rendered.canvas import PATCH, Camera, Layer, Random, background, cut, even, film, texture, tremble
+from cpnet.data.rendered.canvas import (
+    PATCH,
+    Camera,
+    Layer,
+    Random,
+    background,
+    cut,
+    even,
+    film,
+    played,
+    texture,
+    tremble,
+)
 from cpnet.data.rendered.classes import Class, pairs
 from cpnet.data.rendered.hand import FINGERS, FLAT, OPEN, THUMB, TWO_FINGERS, Pose, draw_hand, skin
 
@@ -69,16 +81,15 @@ def push(pose: Pose) -> Action:
 def spread(two: bool) -> Action:
     """Thumb and fingers, or thumb and index finger, come apart."""
 
+    others = 0.0 if two else 1.0
+
+    def pose(p: float) -> Pose:
+        other = others * (0.4 + 0.6 * p)
+        apart, thumb, thumb_angle = 1.3 * p * others - 0.3, 0.6 + 0.4 * p, 0.2 - 1.4 * p
+        return Pose(0.5 + 0.5 * p, other, other, other, apart, thumb, thumb_angle)
+
     def act(gesture: Gesture) -> None:
-        others = 0.0 if two else 1.0
-        gesture.poses = [
-            Pose(0.5 + 0.5 * p, others * (0.4 + 0.6 * p), others * (0.4 + 0.6 * p), others * (0.4 + 0.6 * p))
-            for p in gesture.progress
-        ]
-        gesture.poses = [
-            replace(pose, spread=1.3 * p * others - 0.3, thumb=0.6 + 0.4 * p, thumb_angle=0.2 - 1.4 * p)
-            for pose, p in zip(gesture.poses, gesture.progress, strict=True)
-        ]
+        gesture.poses = [pose(p) for p in gesture.progress]
 
     return act
 
@@ -116,9 +127,9 @@ def drum(gesture: Gesture) -> None:
 
 def do_other_things(gesture: Gesture) -> None:
     """A hand wanders about, changing its pose."""
-    start, end = (Pose(*gesture.random.uniform(0, 1, 6)) for _ in range(2))
+    start, end = gesture.random.uniform(0, 1, (2, 6))
     bend = (1 + gesture.wave(1.0)) / 2
-    gesture.poses = [Pose(*(a + b * (c - a) for a, c in zip(_values(start), _values(end), strict=True))) for b in bend]
+    gesture.poses = [Pose(*(start + b * (end - start))) for b in bend]
     gesture.x = gesture.x + gesture.random.uniform(0.08, 0.2) * gesture.wave(gesture.random.uniform(0.7, 1.6))
     gesture.y = gesture.y + gesture.random.uniform(0.08, 0.2) * gesture.wave(gesture.random.uniform(0.7, 1.6))
 
@@ -136,10 +147,6 @@ def show(pose: Pose, angle: float = 0.0) -> Action:
         gesture.angle = gesture.angle + angle
 
     return act
-
-
-def _values(pose: Pose) -> tuple[float, ...]:
-    return pose.index, pose.middle, pose.ring, pose.little, pose.spread, pose.thumb
 
 
 CLASSES: dict[str, Class[Gesture]] = pairs(
@@ -168,8 +175,7 @@ def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
     """Frames (T, H, W, 3), uint8, of a clip of a gesture, and their rate a second."""
     chosen = CLASSES[name]
     T = random.randint(*LENGTHS)
-    start, end = random.uniform(0, 0.15), random.uniform(0.85, 1)
-    progress = np.clip((np.linspace(0, 1, T) - start) / (end - start), 0, 1)
+    progress = played(random, T)
     colours = skin(random)
     still = np.zeros(T)
     gesture = Gesture(
@@ -188,30 +194,11 @@ def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
     sway = tremble(random, T, 0.006)
     layers = [Layer(person, random.uniform(-0.1, 0.1) + sway, random.uniform(0.05, 0.15), 0.6)]
     if gesture.visible:
-        trembling = [tremble(random, T, 0.005) for _ in range(2)]
-        frames = _film_hand(gesture, colours, wall, layers, trembling, shape)
-    else:
-        frames = film(wall, layers, Camera(), shape)
+        x, y = (place + tremble(random, T, 0.005) for place in (gesture.x, gesture.y))
+        drawn = {pose: draw_hand(colours, pose) for pose in set(gesture.poses)}
+        layers.append(Layer([drawn[pose] for pose in gesture.poses], x, y, gesture.radius, gesture.angle))
+    frames = film(wall, layers, Camera(), shape)
     return (frames[::-1] if chosen.backwards else frames), FPS
-
-
-def _film_hand(
-    gesture: Gesture,
-    colours: np.ndarray,
-    wall: Image.Image,
-    layers: list[Layer],
-    trembling: list[np.ndarray],
-    shape: tuple[int, int, int],
-) -> np.ndarray:
-    """Film frame by frame, as the hand's pose changes."""
-    drawn = {pose: draw_hand(colours, pose) for pose in set(gesture.poses)}
-    x, y = gesture.x + trembling[0], gesture.y + trembling[1]
-    frames = []
-    for t, pose in enumerate(gesture.poses):
-        still = [Layer(layer.image, np.broadcast_to(layer.x, shape[0])[t], layer.y, layer.radius) for layer in layers]
-        hand = Layer(drawn[pose], x[t], y[t], gesture.radius[t], gesture.angle[t])
-        frames.append(film(wall, [*still, hand], Camera(), (1, *shape[1:]))[0])
-    return np.stack(frames)
 
 
 def _person(random: Random, colours: np.ndarray) -> Image.Image:

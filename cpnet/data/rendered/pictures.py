@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cpnet.data.rendered.canvas import PATCH, SHAPES, WORLD, Point, Random, cut, polygon, regular, texture, to_image
+from cpnet.data.rendered.canvas import PATCH, SHAPES, WORLD, Point, Random, blotchy, cut, polygon, regular, to_image
 
 Part = tuple[Sequence[Point], tuple[int, int, int]]
 
@@ -104,8 +104,8 @@ def draw_object(name: str, random: Random) -> Image.Image:
     picture = Image.new("RGBA", (PATCH, PATCH))
     for i, (points, colour) in enumerate(OBJECTS[name]):
         change = random.uniform(-60, 60, 3) if i == 0 else random.uniform(-15, 15, 3)
-        blotches = texture(random, PATCH, 0.35)
-        part = cut(np.clip(np.array(colour) + change + blotches - blotches.mean((0, 1)), 0, 255), polygon(points))
+        colours = blotchy(np.array(colour) + change, random, PATCH, 0.35)
+        part = cut(np.clip(colours, 0, 255), polygon(points))
         picture.alpha_composite(part)
     return picture
 
@@ -120,8 +120,7 @@ def _scene(
         line = horizon + random.uniform(-0.06, 0.06)
         colours = (np.array(colour) + random.uniform(-25, 25, 3) for colour in (top, ground))
         above, below = colours
-        blotches = texture(random, n, 0.45, (6, 14, 50))
-        return np.where(ys < line, above, below) + blotches - blotches.mean((0, 1))
+        return blotchy(np.where(ys < line, above, below), random, n, 0.45, (6, 14, 50))
 
     return paint
 
@@ -186,7 +185,8 @@ def _stars(canvas: ImageDraw.ImageDraw, random: Random, unit: float) -> None:
 
 
 def _trunks(canvas: ImageDraw.ImageDraw, random: Random, unit: float) -> None:
-    for x in np.arange(0, WORLD, 0.24) + random.uniform(-0.07, 0.07, 13)[: len(np.arange(0, WORLD, 0.24))]:
+    places = np.arange(0, WORLD, 0.24)
+    for x in places + random.uniform(-0.07, 0.07, len(places)):
         width = random.uniform(0.03, 0.06)
         canvas.rectangle((x * unit, 0, (x + width) * unit, (WORLD / 2 + 0.2) * unit), fill=(80, 55, 35))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from cpnet.data.rendered.canvas import PATCH, Camera, Layer, Random, background, even, film, thing, tremble
+from cpnet.data.rendered.canvas import PATCH, Camera, Layer, Random, background, even, film, played, thing, tremble
 from cpnet.data.rendered.classes import Class, pairs
 from cpnet.data.rendered.hand import GRIP, draw_hand, skin
 
@@ -253,8 +253,7 @@ def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
     """Frames (T, H, W, 3), uint8, of a clip of a class, and their rate a second."""
     chosen = CLASSES[name]
     T = random.randint(*LENGTHS)
-    start, end = random.uniform(0, 0.15), random.uniform(0.85, 1)
-    progress = np.clip((np.linspace(0, 1, T) - start) / (end - start), 0, 1)
+    progress = played(random, T)
     image = background(random, height, 0.35)
     a, b = (Layer(thing(random), 0, 0, random.uniform(*RADII), random.uniform(-0.6, 0.6)) for _ in range(2))
     stage = Stage(random, progress, a, b, Layer(draw_hand(skin(random), GRIP), 0, 0, HAND), Camera())

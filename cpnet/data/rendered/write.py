@@ -3,6 +3,7 @@
 import base64
 import csv
 import hashlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -21,14 +22,13 @@ from PIL import Image
 
 from cpnet.data.decode import Reader, decode_frames
 from cpnet.data.encode import write_jpegs, write_mp4, write_webm
-from cpnet.data.layouts import Index
+from cpnet.data.layouts import Dataset, Index
 from cpnet.data.rendered import jester, kinetics, something
 from cpnet.data.rendered.canvas import Random
 from cpnet.data.rendered.pictures import OBJECTS, SCENES
 from cpnet.progress import progress_bar
 
-Name = Literal["kinetics", "something", "jester", "images"]
-NAMES: tuple[Name, ...] = get_args(Name)
+NAMES: tuple[Dataset, ...] = get_args(Dataset)
 
 REVISION = 1  # raised when a change of code changes pictures
 SPEC = "rendered.json"  # what a folder holds
@@ -40,7 +40,7 @@ MIN_SIZE = 32
 class Spec:
     """All that determines a rendered data set."""
 
-    name: Name
+    name: Dataset
     train: int
     val: int
     size: int
@@ -60,7 +60,7 @@ class Clip:
 
 
 def render(
-    name: Name,
+    name: Dataset,
     out: Path,
     *,
     train: int,
@@ -111,21 +111,19 @@ def plan(spec: Spec) -> list[Clip]:
     classes = sorted(_renderers(spec.name))
     clips = []
     for split, count in (("train", spec.train), ("val", spec.val)):
-        for i in range(count):
-            turn, place = divmod(i, len(classes))
-            label = classes[_random(spec.seed, split, -1 - turn).permutation(len(classes))[place]]
-            clip_id, path = _file(spec, split, i, label)
-            clips.append(Clip(split, i, label, clip_id, path))
+        turns = (_random(spec.seed, split, -1 - turn).permutation(classes) for turn in itertools.count())
+        labels = itertools.islice(itertools.chain.from_iterable(turns), count)
+        clips += [Clip(split, i, str(label), *_file(spec, split, i, str(label))) for i, label in enumerate(labels)]
     return clips
 
 
-def examples(name: Name, size: int = 72, seed: int = 0) -> dict[str, np.ndarray]:
+def examples(name: Dataset, size: int = 72, seed: int = 0) -> dict[str, np.ndarray]:
     """Frames (T, H, W, 3) of a freshly rendered clip of every class."""
     renderers = _renderers(name)
     return {label: renderers[label](size, _random(seed, "val", i))[0] for i, label in enumerate(sorted(renderers))}
 
 
-def class_table(name: Name) -> pd.DataFrame:
+def class_table(name: Dataset) -> pd.DataFrame:
     """For every class of a stand-in for videos: what decides it, and the class that is the same film backwards."""
     classes = _module(name).CLASSES
     rows = [(label, classes[label].decided_by, classes[label].partner or "") for label in sorted(classes)]
@@ -166,14 +164,14 @@ def _random(seed: int, split: str, number: int) -> Random:
     return Random(np.random.SeedSequence(entropy).generate_state(4))
 
 
-def _renderers(name: Name) -> Mapping[str, Callable[[int, Random], tuple[np.ndarray, float]]]:
+def _renderers(name: Dataset) -> Mapping[str, Callable[[int, Random], tuple[np.ndarray, float]]]:
     """By class, what renders a clip of it from a height and a source of draws."""
     if name == "images":
         return {f"{object} ({scene})": partial(_render_image, object, scene) for object in OBJECTS for scene in SCENES}
     return {label: partial(_module(name).render, label) for label in _module(name).CLASSES}
 
 
-def _module(name: Name) -> ModuleType:
+def _module(name: Dataset) -> ModuleType:
     modules = {"kinetics": kinetics, "something": something, "jester": jester}
     if name not in modules:
         raise ValueError(f"name={name!r}: choose one of {', '.join(modules)}")
