@@ -5,74 +5,77 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import torch
 from torch import nn
 
 from cpnet import results
-from cpnet.data.toy import ToyMotion
-from cpnet.engine import evaluate
-from cpnet.engine.toy import train
-from cpnet.models import create_model, resolve_arguments
+from cpnet.models import resolve_arguments
 from cpnet.models.summary import count_parameters
-from cpnet.nn import CPModule
 from cpnet.progress import progress_bar
 from cpnet.results import Record
-
-DATASETS = {"toy": ToyMotion}
 
 _worker = 0  # number of this process among those that run side by side
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to train: Adam, one cycle of the learning rate up to `lr`."""
+class Machine:
+    """Where and how runs are computed; changes no number but by rounding.
 
-    epochs: int
-    batch_size: int
-    lr: float
+    Attributes:
+        device: cpu, cuda, cuda:1, ...
+        data_root: folder of the official data set, for profile "paper".
+        workers: processes that load videos.
+        compile: compile networks in training.
+        tensorboard: write curves for TensorBoard.
+        progress: show progress bars.
+        position: line of the progress bar, where runs go on side by side.
+        rerun: forget what an earlier, finished training of the same run has left.
+    """
+
+    device: str = "cpu"
+    data_root: Path | None = None
+    workers: int = 0
+    compile: bool = False
+    tensorboard: bool = False
+    progress: bool = True
+    position: int = 0
+    rerun: bool = False
 
 
 @dataclass(frozen=True)
-class Run:
-    """One number of one table.
+class Run(ABC):
+    """One number of one table; sub-classes say of what.
 
     Attributes:
         table, row, profile: where the number belongs; they do not determine it.
-        seed: of the data, the initial weights, the order of the clips and the ties.
-        model, model_args: name and arguments for `cpnet.models.create_model`.
-        data, data_args: name of a data set, and its arguments.
-        schedule: see there.
-        protocol: further evaluations on the validation set, {name: {attribute of every CP module: value}}; the
-            result is the metric `val_top1_<name>`.
-        revision: raised by hand when a change of code changes numbers, so that stale ones are not loaded.
+        seed: of all draws.
     """
 
     table: str
     row: str
     profile: str
     seed: int
-    model: str
-    schedule: Schedule
-    model_args: Mapping[str, Any] = field(default_factory=dict)
-    data: str = "toy"
-    data_args: Mapping[str, Any] = field(default_factory=dict)
-    protocol: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    revision: int = 2
 
-    @cached_property
+    keeps_weights: ClassVar[bool] = True  # beside the record
+
+    @property
+    def title(self) -> str:
+        """For progress bars."""
+        return f"{self.table} {self.row} seed {self.seed}"
+
+    @property
     def config(self) -> dict[str, Any]:
-        """All that determines the number, the digest of the data included."""
+        """All that determines the number."""
         config = {name: value for name, value in asdict(self).items() if name not in ("table", "row", "profile")}
-        config["data_digest"] = self.dataset("train").digest() + self.dataset("val").digest()
         return json.loads(json.dumps(config))
 
     @cached_property
@@ -80,19 +83,23 @@ class Run:
         """Hash of the canonical JSON of `config`."""
         return hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).hexdigest()[:10]
 
-    def dataset(self, split: str) -> ToyMotion:
-        return DATASETS[self.data](split, seed=self.seed, **self.data_args)  # type: ignore[arg-type]
-
+    @abstractmethod
     def create_model(self) -> nn.Module:
         """The model with its initial weights."""
-        torch.manual_seed(self.seed)
-        return create_model(self.model, seed=self.seed, **self.model_args)
+
+    @abstractmethod
+    def measure(self, machine: Machine) -> tuple[Record, nn.Module]:
+        """Train and evaluate: metrics, n_expected, n_scored, curves and whatever else belongs in the record."""
+
+    def prepare(self, machine: Machine) -> None:  # noqa: B027, most runs need nothing
+        """Make what several runs share, before any of them starts."""
 
     @cached_property
     def model_defaults(self) -> dict[str, Any]:
         """Arguments of the model that the run leaves at their defaults."""
-        every = resolve_arguments(self.model, **self.model_args)
-        return json.loads(json.dumps({name: every[name] for name in every if name not in {*self.model_args, "seed"}}))
+        name, given = self.config["model"], self.config["model_args"]
+        every = resolve_arguments(name, **given)
+        return json.loads(json.dumps({name: every[name] for name in every if name not in {*given, "seed"}}))
 
     def stored(self, roots: tuple[Path, ...]) -> Path | None:
         """The run's record in the first of `roots` that has it.
@@ -107,36 +114,17 @@ class Run:
                 if before.get(name, value) != value:
                     raise ValueError(
                         f"{path} was computed with {name}={before[name]!r}, "
-                        f"now the default of {self.model} is {value!r}: "
-                        "raise `revision` in cpnet/experiments/run.py, or give the run the old value"
+                        f"now the default of {self.config['model']} is {value!r}: "
+                        f"raise `revision` of {type(self).__name__}, or give the run the old value"
                     )
         return path
 
 
-def execute(run: Run, device: str = "cpu", progress: bool = True, position: int = 0) -> tuple[Record, nn.Module]:
-    """Train and evaluate one run, with a progress bar on line `position`."""
+def execute(run: Run, machine: Machine | None = None) -> tuple[Record, nn.Module]:
+    """Train and evaluate one run: its record, and the trained model."""
+    machine = machine or Machine()
     start = time.monotonic()
-    target = torch.device(device)
-    model = run.create_model()
-    train_set, val_set = run.dataset("train"), run.dataset("val")
-    curves = train(
-        model,
-        train_set,
-        val_set,
-        **asdict(run.schedule),
-        seed=run.seed,
-        device=target,
-        description=f"{run.table} {run.row} seed {run.seed}",
-        progress=progress,
-        position=position,
-    )
-    batch_size = run.schedule.batch_size
-    on_train = evaluate(model, train_set, batch_size=batch_size, device=target)
-    on_val = evaluate(model, val_set, batch_size=batch_size, device=target)
-    metrics = {"train_top1": on_train.top1, "val_top1": on_val.top1, "val_per_class": on_val.per_class}
-    for name, attributes in run.protocol.items():
-        with _changed(model, attributes):
-            metrics[f"val_top1_{name}"] = evaluate(model, val_set, batch_size=batch_size, device=target).top1
+    measured, model = run.measure(machine)
     record: Record = {
         "table": run.table,
         "row": run.row,
@@ -145,12 +133,9 @@ def execute(run: Run, device: str = "cpu", progress: bool = True, position: int 
         "run_id": run.run_id,
         "config": run.config,
         "model_defaults": run.model_defaults,
-        "metrics": metrics,
-        "n_expected": on_val.n_expected,
-        "n_scored": on_val.n_scored,
+        **measured,
         "params": count_parameters(model),
-        "curves": curves,
-        "provenance": results.provenance(target, time.monotonic() - start),
+        "provenance": results.provenance(torch.device(machine.device), time.monotonic() - start),
     }
     return record, model
 
@@ -160,25 +145,41 @@ def reproduce(
     *,
     rerun: bool = False,
     device: str = "cpu",
+    data_root: Path | None = None,
+    workers: int = 0,
+    compile: bool = False,
+    tensorboard: bool = False,
     out: Path | None = None,
     jobs: int = 1,
+    budget: float | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Results of `runs`, one row each: stored ones are loaded, the others trained and stored.
 
+    Under torchrun all processes call it, and share each training.
+
     Args:
         rerun: train even what is stored.
+        device, data_root, workers, compile, tensorboard, progress: see `Machine`.
         out: where new results go, and are looked for first; the local root if None.
         jobs: runs trained side by side, each with its share of the cores.
+        budget: seconds after which no further run is begun. Results of the runs that are not reached are left out;
+            the next call goes on from there.
     """
     out = results.local_root() if out is None else out
     roots = (out, results.COMMITTED)
+    machine = Machine(device, data_root, workers, compile, tensorboard, progress, rerun=rerun)
+    end = None if budget is None else time.monotonic() + budget
     missing = [run for run in runs if rerun or run.stored(roots) is None]
+    for run in missing:
+        run.prepare(machine)
     if jobs == 1 or len(missing) < 2:
         for run in missing:
-            _execute_and_store(run, device, out, progress)
+            if end is not None and time.monotonic() >= end:
+                break
+            _execute_and_store(run, machine, out)
     else:
-        _execute_side_by_side(missing, device, out, jobs, progress)
+        _execute_side_by_side(missing, machine, out, jobs, end)
     return _frame(runs, roots)
 
 
@@ -221,47 +222,42 @@ def to_frame(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else ["table", "row", "profile", "seed", "run_id"])
 
 
-def _execute_and_store(run: Run, device: str, out: Path, progress: bool) -> None:
-    record, model = execute(run, device, progress, position=_worker)
-    results.write(record, out, model.state_dict())
+def is_main_process() -> bool:
+    """Whether this process writes, of those that torchrun has started; without it, it does."""
+    return int(os.environ.get("RANK", 0)) == 0
 
 
-def _execute_side_by_side(runs: Sequence[Run], device: str, out: Path, jobs: int, progress: bool) -> None:
+def _execute_and_store(run: Run, machine: Machine, out: Path) -> None:
+    record, model = execute(run, replace(machine, position=_worker))
+    if is_main_process():
+        results.write(record, out, model.state_dict() if run.keeps_weights else None)
+
+
+def _execute_side_by_side(runs: Sequence[Run], machine: Machine, out: Path, jobs: int, end: float | None) -> None:
     """Each worker trains with its share of the cores and has its own line of progress, below the count of runs."""
     context = multiprocessing.get_context("spawn")
     numbers = context.SimpleQueue()
     for number in range(1, jobs + 1):
         numbers.put(number)
     threads = max(1, (os.cpu_count() or 1) // jobs)
+    waiting = list(runs)
     with (
         ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads, numbers)) as pool,
-        progress_bar(progress, total=len(runs), desc="runs", unit="run") as bar,
+        progress_bar(machine.progress, total=len(runs), desc="runs", unit="run") as bar,
     ):
-        futures = [pool.submit(_execute_and_store, run, device, out, progress) for run in runs]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                bar.update()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # runs under way finish and are stored
-            raise
+        under_way: set[Future[None]] = set()
+        while waiting or under_way:
+            while waiting and len(under_way) < jobs and (end is None or time.monotonic() < end):
+                under_way.add(pool.submit(_execute_and_store, waiting.pop(0), machine, out))
+            if not under_way:
+                return
+            finished = next(as_completed(under_way))  # runs under way finish and are stored, whatever becomes of others
+            under_way.remove(finished)
+            finished.result()
+            bar.update()
 
 
 def _start_worker(threads: int, numbers: Any) -> None:
     global _worker
     _worker = numbers.get()
     torch.set_num_threads(threads)
-
-
-@contextmanager
-def _changed(model: nn.Module, attributes: Mapping[str, Any]) -> Iterator[None]:
-    """Every CP module of the model has other attributes inside the context."""
-    modules = [module for module in model.modules() if isinstance(module, CPModule)]
-    before = [{name: getattr(module, name) for name in attributes} for module in modules]
-    for module in modules:
-        vars(module).update(attributes)
-    try:
-        yield
-    finally:
-        for module, values in zip(modules, before, strict=True):
-            vars(module).update(values)

@@ -11,7 +11,7 @@ from torch import nn
 from cpnet.engine.memory import saved_for_backward
 from cpnet.experiments.claims import Claim, Verdict
 from cpnet.experiments.profiles import check_profile
-from cpnet.experiments.run import Run, Schedule
+from cpnet.experiments.toy_run import Schedule, ToyRun
 from cpnet.models.toy import WIDTH
 from cpnet.nn import CPModule, NonLocalBlock
 from cpnet.nn.direct import DirectCPModule
@@ -36,7 +36,7 @@ PAPER_CPNET_VAL = 97.4
 TIES = {"ties_random": {"ties": "random"}, "ties_index": {"ties": "index"}}
 
 
-def runs(profile: str = "cpu", *, k: int = DEFAULT_K, seeds: Sequence[int] | None = None) -> list[Run]:
+def runs(profile: str = "cpu", *, k: int = DEFAULT_K, seeds: Sequence[int] | None = None) -> list[ToyRun]:
     """The four rows of Table 1.
 
     Args:
@@ -54,18 +54,18 @@ def runs(profile: str = "cpu", *, k: int = DEFAULT_K, seeds: Sequence[int] | Non
     ]
 
 
-def live_runs() -> list[Run]:
+def live_runs() -> list[ToyRun]:
     """One seed of every row, in full but for NL, which gets one epoch: what a newcomer can train in minutes."""
     full = [run for run in runs(seeds=(0,)) if run.row != "nl"]
     return [*reversed(full), _run(CONTROLS, "nl_one_epoch", schedule=SHORT_SCHEDULE)]  # the longest first
 
 
-def why_runs() -> list[Run]:
+def why_runs() -> list[ToyRun]:
     """CPNet without the relative displacement: the mechanism behind the paper's explanation."""
     return [_run(CONTROLS, "cpnet_no_displacement", model_args={"displacement": False})]
 
 
-def leak_runs() -> dict[str, Run]:
+def leak_runs() -> dict[str, ToyRun]:
     """What lets a net that cannot see motion climb, and what stops it: {what differs from Table 1: run}."""
     naive, margin2 = {"placement": "naive"}, {"margin": 2}
     average, replicate = {"pooling": "average"}, {"padding": "replicate"}
@@ -85,12 +85,12 @@ def leak_runs() -> dict[str, Run]:
     }
 
 
-def tie_runs() -> list[Run]:
+def tie_runs() -> list[ToyRun]:
     """CPNet trained with ties broken by index, which makes background displacements absolute positions."""
     return [_run(CONTROLS, "cpnet_ties_index", model_args={"ties": "index"})]
 
 
-def k_runs() -> list[Run]:
+def k_runs() -> list[ToyRun]:
     """CPNet at every k of `K_VALUES`; the default k is the row of Table 1 itself."""
     return [
         _run(TABLE, "cpnet", model_args={"k": k})
@@ -100,7 +100,7 @@ def k_runs() -> list[Run]:
     ]
 
 
-def control_runs() -> list[Run]:
+def control_runs() -> list[ToyRun]:
     """All runs beside Table 1."""
     extra = [run for run in (*why_runs(), *tie_runs(), *k_runs(), *live_runs()) if run.table == CONTROLS]
     return [*extra, *leak_runs().values()]
@@ -115,7 +115,7 @@ def _run(
     schedule: Schedule = SCHEDULE,
     data_args: Mapping[str, Any] | None = None,
     model_args: Mapping[str, Any] | None = None,
-) -> Run:
+) -> ToyRun:
     """A run of the net that the row's name starts with."""
     model = ROWS[row.split("_")[0]]
     data_args = dict(data_args or {}) | (SMOKE_DATA if smoke else {})
@@ -124,7 +124,7 @@ def _run(
         model_args["num_frames"] = SMOKE_DATA["num_frames"]
     if model == "cpnet_toy":
         model_args.setdefault("k", DEFAULT_K)
-    return Run(
+    return ToyRun(
         table=table,
         row=row,
         profile="smoke" if smoke else "cpu",

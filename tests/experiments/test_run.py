@@ -6,9 +6,12 @@ import torch
 
 from cpnet import results
 from cpnet.experiments import run as run_module
-from cpnet.experiments.run import Run, Schedule, execute, load, reproduce, trained_model
+from cpnet.experiments import toy_run
+from cpnet.experiments.run import Machine, execute, load, reproduce, trained_model
+from cpnet.experiments.toy_run import Schedule, ToyRun
 
 MINIATURE = {"size": 24, "num_frames": 2}
+QUIET = Machine(progress=False)
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def few_clips(monkeypatch):
 
 @pytest.fixture
 def trn():
-    return Run(
+    return ToyRun(
         table="table1",
         row="trn",
         profile="smoke",
@@ -105,10 +108,10 @@ def test_a_changed_default_is_refused(few_clips, trn, roots, monkeypatch):
 
 def test_one_seed_controls_everything(few_clips, cpnet):
     torch.manual_seed(1)
-    first, model = execute(cpnet, progress=False)
+    first, model = execute(cpnet, QUIET)
     torch.manual_seed(2)
-    again, twin = execute(cpnet, progress=False)
-    other, _ = execute(dataclasses.replace(cpnet, seed=1), progress=False)
+    again, twin = execute(cpnet, QUIET)
+    other, _ = execute(dataclasses.replace(cpnet, seed=1), QUIET)
     assert first["curves"] == again["curves"]
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), twin.state_dict().values(), strict=True))
     assert first["curves"] != other["curves"]
@@ -116,14 +119,14 @@ def test_one_seed_controls_everything(few_clips, cpnet):
 
 def test_protocol_changes_the_modules_for_one_evaluation_only(few_clips, cpnet, monkeypatch):
     seen = []
-    original = run_module.evaluate
+    original = toy_run.evaluate
 
     def spy(model, *arguments, **options):
         seen.append((model.core.ties, model.core.k))
         return original(model, *arguments, **options)
 
-    monkeypatch.setattr(run_module, "evaluate", spy)
-    record, model = execute(cpnet, progress=False)
+    monkeypatch.setattr(toy_run, "evaluate", spy)
+    record, model = execute(cpnet, QUIET)
     assert seen == [("random", 2), ("random", 2), ("index", 2), ("random", 1)]
     assert (model.core.ties, model.core.k) == ("random", 2)
     assert {"val_top1_ties_index", "val_top1_k1"} <= set(record["metrics"])
