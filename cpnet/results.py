@@ -30,9 +30,14 @@ FIELDS = ("table", "row", "profile", "seed", "run_id", "config", "metrics", "par
 Record = dict[str, Any]
 
 
+def runs_folder() -> Path:
+    """For all that is computed and not committed: $CPNET_RUNS, or runs/ in the repository."""
+    return Path(os.environ.get("CPNET_RUNS") or REPOSITORY / "runs")
+
+
 def local_root() -> Path:
-    """Where notebooks and the command line write: $CPNET_LOCAL_RESULTS, or runs/results in the repository."""
-    return Path(os.environ.get("CPNET_LOCAL_RESULTS") or REPOSITORY / "runs" / "results")
+    """Where notebooks and the command line write results: $CPNET_LOCAL_RESULTS, or results/ in `runs_folder`."""
+    return Path(os.environ.get("CPNET_LOCAL_RESULTS") or runs_folder() / "results")
 
 
 def record_path(root: Path, table: str, row: str, profile: str, seed: int, run_id: str) -> Path:
@@ -53,8 +58,8 @@ def write(record: Record, root: Path, weights: Mapping[str, Tensor] | None = Non
     path.parent.mkdir(parents=True, exist_ok=True)
     if weights is not None:  # before the JSON, whose presence says that the run is complete
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        _write_atomically(path.with_suffix(".safetensors"), safetensors.torch.save(tensors))
-    _write_atomically(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+        write_atomically(path.with_suffix(".safetensors"), safetensors.torch.save(tensors))
+    write_atomically(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
     return path
 
 
@@ -138,7 +143,7 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         file.write(content)
         file.flush()

@@ -1,16 +1,15 @@
 """Time and memory of the CP module and of its search against direct forms."""
 
-import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cpnet.bench.timing import check_device, in_child, median_seconds
+from cpnet.bench.timing import check_device, in_child, median_seconds, peak_bytes
 from cpnet.data.toy import ToyMotion
 from cpnet.models import create_model
 from cpnet.nn import CPModule, correspondence_proposals
@@ -118,24 +117,15 @@ Step = tuple[str, str, Case, str, int]  # part, candidate, case, device, threads
 
 
 def _seconds(step: Step, repeats: int) -> float:
-    run, x = _prepare(step)
-    device = step[3]
-    return median_seconds(lambda: run(x), repeats, device)
+    return median_seconds(_prepare(step), repeats, step[3])
 
 
 def _memory(step: Step) -> float:
-    device = step[3]
-    if device == "cpu" and Path("/proc/self/status").exists():
-        M_MMAP_THRESHOLD = -3
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**16)  # glibc gives tensors back when they are freed
-    run, x = _prepare(step)
-    before = _peak_memory(device, reset=True)
-    run(x)
-    return max(_peak_memory(device) - before, 4096.0)  # pages are the finest that is counted
+    return peak_bytes(partial(_prepare, step), step[3])
 
 
-def _prepare(step: Step) -> tuple[Callable[[Tensor], None], Tensor]:
-    """What to measure, with its input: forward and backward to the features and all parameters, or a search."""
+def _prepare(step: Step) -> Callable[[], None]:
+    """What to measure: forward and backward to the features and all parameters, or a search."""
     part, candidate, case, device, threads = step
     torch.set_num_threads(threads)
     x = case.features().to(device)
@@ -154,19 +144,4 @@ def _prepare(step: Step) -> tuple[Callable[[Tensor], None], Tensor]:
             SEARCHES[candidate](x, case.k)
 
     run(x[:1, :, :2, :4, :4].contiguous())  # libraries allocate their own workspace once
-    return run, x
-
-
-def _peak_memory(device: str, reset: bool = False) -> float:
-    """Most bytes held so far by this process on `device`, after `reset` those held now; NaN where nobody counts."""
-    if device != "cpu":
-        if reset:
-            torch.cuda.reset_peak_memory_stats(device)
-        return float(torch.cuda.max_memory_allocated(device))
-    status = Path("/proc/self/status")  # Linux
-    if not status.exists():
-        return float("nan")
-    if reset:
-        Path("/proc/self/clear_refs").write_text("5")
-    (peak,) = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-    return 1024.0 * int(peak)
+    return partial(run, x)

@@ -22,6 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import torch
+from torch import Tensor
+
 from cpnet.data.decode import IMAGE_SUFFIXES
 from cpnet.data.quarantine import FILE_NAME, read_quarantine
 
@@ -83,6 +86,10 @@ class Index:
     def n_expected(self) -> int:
         """Videos that the split lists, usable or not: what an accuracy is over."""
         return len(self.videos) + len(self.missing) + len(self.quarantined)
+
+    def labels(self) -> Tensor:
+        """(n_expected,) of all videos, in the order in which `EvaluationViews` has them."""
+        return torch.tensor([video.label for video in (*self.videos, *self.missing, *self.quarantined)])
 
     def add(self, video: Video) -> None:
         """Put a video where it belongs."""

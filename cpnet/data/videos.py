@@ -118,12 +118,14 @@ class EvaluationViews(VideoDataset[Views]):
         index, num_frames, frame_step, size, read: see `VideoDataset`. Missing and quarantined videos count too.
         num_clips, num_crops: views in time and in space, see `cpnet.data.clips`.
         short_side: to which frames are resized; `size` if None.
+        shuffled: give each clip's frames out of order, in one that is drawn for each video; a control.
     """
 
     _: KW_ONLY
     num_clips: int = 1
     num_crops: int = 1
     short_side: int | None = None
+    shuffled: bool = False
 
     def __post_init__(self) -> None:
         self.videos = [*self.index.videos, *self.index.missing, *self.index.quarantined]
@@ -136,16 +138,20 @@ class EvaluationViews(VideoDataset[Views]):
         video = self.videos[i]
         if i < len(self.index.videos):
             try:
-                return Views(self._views(video.path), video.label, i, readable=True)
+                return Views(self._views(video.path, i), video.label, i, readable=True)
             except UNREADABLE:
                 pass
         shape = (self.num_clips * self.num_crops, 3, self.num_frames, self.size, self.size)
         return Views(torch.zeros(shape, dtype=torch.uint8), video.label, i, readable=False)
 
-    def _views(self, path: Path) -> Tensor:
+    def _views(self, path: Path, i: int) -> Tensor:
+        order = range(self.num_frames)
+        if self.shuffled:
+            order = torch.randperm(self.num_frames, generator=clip_generator(0, 0, i)).tolist()
+
         def choose(length: int) -> list[int]:
             clips = even_clips(length, self.num_frames, self.frame_step, self.num_clips)
-            return [frame for clip in clips for frame in clip]
+            return [clip[t] for clip in clips for t in order]
 
         short_side = self.size if self.short_side is None else self.short_side
         frames = self.read(path, choose)  # (num_clips * T, H, W, 3)

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from cpnet.data.loader import evaluation_batches
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import EvaluationViews
+from cpnet.engine.accelerator import make_accelerator
 from cpnet.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def score_videos(
     clips_at_once: int = 32,
     workers: int = 0,
     progress: bool = True,
+    position: int = 0,
 ) -> Tensor:
     """Softmax averaged over all views of each video, in evaluation mode, which the model is left in.
 
@@ -76,14 +78,12 @@ def score_videos(
         batch_size: videos that are loaded together.
         clips_at_once: views that the network sees together.
         workers: that load videos.
+        position: line of the progress bar.
 
     Returns:
         (videos, classes), float32 on the CPU, the same in all processes; NaN for videos that cannot be read.
     """
-    from accelerate import Accelerator  # here and not above: in a notebook its import warns about progress bars
-    from accelerate.utils import gather_object
-
-    accelerator = accelerator or Accelerator()
+    accelerator = accelerator or make_accelerator("cuda" if torch.cuda.is_available() else "cpu")
     model.to(accelerator.device).eval()
     batches = evaluation_batches(
         views,
@@ -93,7 +93,8 @@ def score_videos(
         processes=accelerator.num_processes,
     )
     found: list[tuple[int, Tensor]] = []
-    with progress_bar(progress and accelerator.is_main_process, total=len(batches), desc="evaluating") as bar:
+    show = progress and accelerator.is_main_process
+    with progress_bar(show, total=len(batches), desc="evaluating", position=position, leave=False) as bar:
         for batch in batches:
             B, V = batch.views.shape[:2]
             chunks = batch.views.flatten(0, 1).split(clips_at_once)  # (at most clips_at_once, 3, T, S, S)
@@ -104,5 +105,7 @@ def score_videos(
             found += zip(batch.place.tolist(), scores, strict=True)
             bar.update()
     if accelerator.num_processes > 1:
+        from accelerate.utils import gather_object  # here and not above: see make_accelerator
+
         found = gather_object(found)
     return torch.stack([scores for _, scores in sorted(found, key=lambda item: item[0])])

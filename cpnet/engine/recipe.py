@@ -3,10 +3,12 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import nn
+
+Precision = Literal["fp32", "bf16", "fp16"]
 
 ONE_CYCLE_RISE, ONE_CYCLE_START, ONE_CYCLE_END = 0.3, 1 / 25, 1e-4 / 25  # as torch's OneCycleLR
 
@@ -45,7 +47,12 @@ class Recipe:
         min_lr: of the step and cosine schedules.
         bn_schedule: the momentum of batch norms' statistics is 0.5, halved every `decay_epochs`, at least 0.01; torch's
             0.1 if False.
+        precision: of the forward pass: float32, or mixed with bfloat16, or with float16 and a scaled loss. Weights,
+            gradients and the optimiser are float32.
         seed: of order, clips, dropout and ties.
+
+    Raises:
+        ValueError: unknown precision, or batch norms frozen in a phase and not in the next.
     """
 
     phases: tuple[Phase, ...] = (Phase(),)
@@ -58,7 +65,15 @@ class Recipe:
     decay_epochs: float = 40.0
     min_lr: float = 1e-5
     bn_schedule: bool = True
+    precision: Precision = "fp32"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in get_args(Precision):
+            raise ValueError(f"precision={self.precision!r}: choose one of {', '.join(get_args(Precision))}")
+        frozen = [phase.freeze_bn for phase in self.phases]
+        if frozen != sorted(frozen):
+            raise ValueError(f"freeze_bn={frozen} in the phases: batch norms stay frozen, so freeze the later ones too")
 
 
 def learning_rate(recipe: Recipe, phase: Phase, epoch: float) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from tqdm import tqdm
 
 from cpnet.data.loader import training_batches
 from cpnet.data.transforms import normalise
@@ -36,57 +39,74 @@ def train(
     accelerator: Accelerator | None = None,
     workers: int = 0,
     save_every: int = 200,
+    compile: bool = False,
+    tensorboard: bool = False,
     progress: bool = True,
+    position: int = 0,
 ) -> list[Epoch]:
     """Train in place; if `folder` has a checkpoint, go on from there.
 
-    What is drawn in a step depends on the recipe's seed and on the number of the step only. So a training that was
-    interrupted at any moment ends with the weights of one that was not.
+    What is drawn in a step depends on the recipe's seed, the number of the step and the number of processes only. So a
+    training that was interrupted at any moment ends with the weights of one that was not.
+
+    Several processes share each batch and average their gradients. Statistics of batch norms are those of each
+    process's share, as in the released code; the running ones that are validated and saved are those of the main
+    process. It alone writes, and all read what it wrote: several machines need a `folder` that they share.
 
     Args:
         model: maps clips (B, 3, T, S, S) to logits (B, classes).
         clips: makes the training set of a phase.
-        folder: of the checkpoints.
-        validate: called after each epoch; of its numbers, "val_top1" tells which checkpoint is the best.
-        accelerator: device, precision and processes; one process on the best device if None.
-        workers: that load clips.
+        folder: of the checkpoints, and of "log.csv": the numbers of each epoch up to the last checkpoint, one a row.
+        validate: called after each epoch, in all processes; of its numbers, "val_top1" tells which checkpoint is best.
+        accelerator: device, precision and processes; the best device, in the recipe's precision, if None.
+        workers: that load clips, in each process.
         save_every: steps between checkpoints within an epoch.
+        compile: run the network through `torch.compile` in training; weights are those of the plain one.
+        tensorboard: write the numbers of each epoch to "tensorboard" in `folder` too, by epochs of all phases.
+        progress: show a bar for each phase.
+        position: line of the bar, where several trainings run side by side.
 
     Returns:
         Numbers of each epoch: phase, epoch, lr (at its end), train_loss, train_top1 (in training mode), substituted
         (clips of videos that could not be read), and those of `validate`.
 
     Raises:
-        ValueError: the checkpoint is of another recipe or network.
+        ValueError: the checkpoint is of another recipe or network, or not the same for all processes; the accelerator
+            is of another precision than the recipe; TensorBoard is not installed.
         FloatingPointError: the loss is no longer finite.
     """
-    from accelerate import Accelerator  # here and not above: in a notebook its import warns about progress bars
-
-    accelerator = accelerator or Accelerator()
+    accelerator = _accelerator(recipe, accelerator)
+    main = accelerator.is_main_process
     state: dict[str, Any] = {"recipe": asdict(recipe), "history": [], "step": 0, "best": -math.inf} | _beginning(0)
     found = find_checkpoint(folder)
     if found is not None:
         state = load_checkpoint(found, model)
         _compare(state["recipe"], recipe, found)
-    for number, phase in enumerate(recipe.phases):
-        if number < state["phase"]:
-            continue
-        if phase.freeze_bn:
-            cast(Any, model).freeze_batch_norm()
-        data = clips(phase)
-        loop = _Phase(accelerator, model, recipe, number, data, folder)
-        if state["optimizer"] is not None:
-            loop.load(state)
-        for epoch in range(state["epoch"], phase.epochs):
-            numbers = loop.epoch(epoch, state, workers, save_every, progress)
-            if validate is not None:
-                numbers |= validate(model, phase)
-            state["history"].append({"phase": number, "epoch": epoch, "lr": loop.lr(epoch + 1)} | numbers)
-            top1 = numbers.get("val_top1", -math.inf)
-            better, state["best"] = top1 > state["best"], max(top1, state["best"])
-            state |= {"epoch": epoch + 1, "batch": 0, "totals": None}
-            loop.save(state, better)
-        state |= _beginning(number + 1)
+    _compare_processes(state["step"], folder)
+    with closing(_Log(folder, state["history"], main, tensorboard)) as log:
+        for number, phase in enumerate(recipe.phases):
+            if number < state["phase"]:
+                continue
+            if phase.freeze_bn:
+                cast(Any, model).freeze_batch_norm()
+            loop = _Phase(accelerator, model, recipe, number, clips(phase), folder, compile)
+            if state["optimizer"] is not None:
+                loop.load(state)
+            with loop.bar(state, progress and main, position) as bar:
+                for epoch in range(state["epoch"], phase.epochs):
+                    numbers = loop.epoch(epoch, state, workers, save_every, bar)
+                    if validate is not None:
+                        loop.share_statistics()
+                        numbers |= validate(model, phase)
+                    state["history"].append({"phase": number, "epoch": epoch, "lr": loop.lr(epoch + 1)} | numbers)
+                    top1 = numbers.get("val_top1", -math.inf)
+                    better, state["best"] = top1 > state["best"], max(top1, state["best"])
+                    state |= {"epoch": epoch + 1, "batch": 0, "totals": None}
+                    loop.save(state, better)
+                    log.write(state["history"])
+            del loop
+            accelerator.free_memory()  # its hooks on the weights too
+            state |= _beginning(number + 1)
     return state["history"]
 
 
@@ -106,18 +126,33 @@ class _Phase:
         number: int,
         data: TrainingClips,
         folder: Path,
+        compile: bool,
     ) -> None:
         self.accelerator, self.recipe, self.number, self.data, self.folder = accelerator, recipe, number, data, folder
-        self.phase = recipe.phases[number]
+        self.phase, self.steps = recipe.phases[number], len(data) // recipe.batch_size
         self.plain = model
         optimizer = make_optimizer(recipe, model.parameters())
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
+        accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)  # `step` chooses the precision, not the network
+        if compile:
+            self.model = torch.compile(self.model)
 
     def lr(self, epoch: float) -> float:
         """Learning rate at a time in epochs."""
         return learning_rate(self.recipe, self.phase, epoch)
 
-    def epoch(self, epoch: int, state: dict[str, Any], workers: int, save_every: int, progress: bool) -> Epoch:
+    def bar(self, state: dict[str, Any], show: bool, position: int) -> tqdm:
+        """A progress bar over all steps of the phase."""
+        return progress_bar(
+            show,
+            total=self.phase.epochs * self.steps,
+            initial=state["epoch"] * self.steps + state["batch"],
+            desc=f"phase {self.number + 1} of {len(self.recipe.phases)}",
+            unit="step",
+            position=position,
+        )
+
+    def epoch(self, epoch: int, state: dict[str, Any], workers: int, save_every: int, bar: tqdm) -> Epoch:
         """Train for an epoch, or for the rest of one."""
         batches = training_batches(
             self.data,
@@ -128,27 +163,23 @@ class _Phase:
             process=self.accelerator.process_index,
             processes=self.accelerator.num_processes,
         )
-        steps = len(self.data) // self.recipe.batch_size
         totals = torch.zeros(4, dtype=torch.float64)  # loss, hits, substituted, clips
         if state["totals"] is not None and self.accelerator.is_main_process:
             totals += torch.tensor(state["totals"], dtype=torch.float64)
-        show = progress and self.accelerator.is_main_process
-        title = f"phase {self.number + 1}, epoch {epoch + 1} of {self.phase.epochs}"
         self.model.train()
-        with progress_bar(show, total=steps, initial=state["batch"], desc=title, unit="step") as bar:
-            for batch, sample in enumerate(batches, state["batch"] + 1):
-                totals += self.step(sample, epoch, batch - 1, steps)
-                state["step"] += 1
-                bar.update()
-                if batch % save_every == 0 and batch < steps:
-                    state |= {"batch": batch, "totals": self._sum(totals, epoch).tolist()}
-                    self.save(state)
+        for batch, sample in enumerate(batches, state["batch"] + 1):
+            totals += self.step(sample, epoch, batch - 1)
+            state["step"] += 1
+            self._show(bar, epoch, float(totals[0] / totals[3]), state["history"])
+            if batch % save_every == 0 and batch < self.steps:
+                state |= {"batch": batch, "totals": self._sum(totals, epoch).tolist()}
+                self.save(state)
         loss, hits, substituted, seen = self._sum(totals, epoch).tolist()
         return {"train_loss": loss / seen, "train_top1": 100 * hits / seen, "substituted": substituted}
 
-    def step(self, sample: Any, epoch: int, batch: int, steps: int) -> torch.Tensor:
+    def step(self, sample: Any, epoch: int, batch: int) -> torch.Tensor:
         """Change the weights once; returns the loss, hits, substituted clips and clips of this process, summed."""
-        time = epoch + batch / steps
+        time = epoch + batch / self.steps
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr(time)
         momentum = batch_norm_momentum(self.recipe, time)
@@ -178,6 +209,12 @@ class _Phase:
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
 
+    def share_statistics(self) -> None:
+        """Give all processes the main one's running statistics, as at the beginning of every step."""
+        from accelerate.utils import broadcast
+
+        broadcast([*self.plain.buffers()])
+
     def save(self, state: dict[str, Any], best: bool = False) -> None:
         """Write a checkpoint, from the main process."""
         if self.accelerator.is_main_process:
@@ -187,12 +224,88 @@ class _Phase:
             save_checkpoint(self.folder, state["step"], self.plain, state, best)
         self.accelerator.wait_for_everyone()
 
+    def _show(self, bar: tqdm, epoch: int, loss: float, history: list[Epoch]) -> None:
+        """Move the bar on by a step."""
+        shown = {"epoch": f"{epoch + 1}/{self.phase.epochs}", "loss": f"{loss:.3f}"}
+        if history and "val_top1" in history[-1]:
+            shown["val_top1"] = f"{history[-1]['val_top1']:.1f}"
+        bar.set_postfix(shown, refresh=False)
+        bar.update()
+
     def _sum(self, totals: torch.Tensor, epoch: int) -> torch.Tensor:
         """Totals of all processes."""
-        summed = self.accelerator.reduce(totals.to(self.accelerator.device)).cpu()
+        summed = totals
+        if self.accelerator.num_processes > 1:  # MPS, where there is one, has no float64
+            summed = self.accelerator.reduce(totals.to(self.accelerator.device)).cpu()
         if not math.isfinite(summed[0]):
             raise FloatingPointError(f"the loss is {summed[0]} in epoch {epoch + 1}: lower lr (now {self.phase.lr})")
         return summed
+
+
+class _Log:
+    """The numbers of each epoch in files, written by the main process; never ahead of the checkpoint."""
+
+    def __init__(self, folder: Path, history: list[Epoch], main: bool, tensorboard: bool) -> None:
+        self.folder, self.main, self.seen = folder, main, len(history)
+        self.writer = _summary_writer(folder, main) if tensorboard else None
+        if history:  # a kill may have left the epoch that the checkpoint ends with unwritten
+            self.write(history)
+
+    def write(self, history: list[Epoch]) -> None:
+        """Bring the files up to date."""
+        if self.main:
+            columns = dict.fromkeys(name for epoch in history for name in epoch)
+            unfinished = self.folder / ".log.csv.part"
+            with unfinished.open("w", newline="") as file:
+                rows = csv.DictWriter(file, columns, lineterminator="\n")
+                rows.writeheader()
+                rows.writerows(history)
+            unfinished.replace(self.folder / "log.csv")
+        if self.writer is not None:
+            for number, epoch in enumerate(history[self.seen :], self.seen + 1):
+                for name, value in epoch.items():
+                    self.writer.add_scalar(name, value, number)
+            self.writer.flush()
+        self.seen = len(history)
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+
+def _summary_writer(folder: Path, main: bool) -> Any:
+    """TensorBoard's writer, None but in the main process."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ValueError("tensorboard=True needs a package that is missing: pip install tensorboard") from error
+    return SummaryWriter(str(folder / "tensorboard")) if main else None
+
+
+def _accelerator(recipe: Recipe, given: Accelerator | None) -> Accelerator:
+    """An accelerator of the recipe's precision: the given one, if any."""
+    from accelerate import Accelerator  # here and not above: in a notebook its import warns about progress bars
+    from accelerate.state import AcceleratorState
+
+    precision = "no" if recipe.precision == "fp32" else recipe.precision
+    if given is None:
+        if AcceleratorState._shared_state.get("_mixed_precision", precision) != precision:
+            AcceleratorState._reset_state()  # or else no process could train in one precision after another
+        return Accelerator(mixed_precision=precision)
+    if given.mixed_precision != precision:
+        raise ValueError(
+            f"the recipe has precision={recipe.precision!r}, but the accelerator "
+            f"mixed_precision={given.mixed_precision!r}: make it with mixed_precision={precision!r}"
+        )
+    return given
+
+
+def _compare_processes(step: int, folder: Path) -> None:
+    from accelerate.utils import gather_object
+
+    steps = gather_object([step])
+    if len(set(steps)) > 1:
+        raise ValueError(f"processes found checkpoints of steps {steps}: {folder} must be one that all machines share")
 
 
 def _compare(stored: dict[str, Any], recipe: Recipe, path: Path) -> None:

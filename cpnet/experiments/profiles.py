@@ -1,5 +1,14 @@
 """Profiles: one knob for data, network size and place."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cpnet.data.layouts import Dataset
+from cpnet.data.rendered import Spec
+from cpnet.engine.recipe import Phase, Recipe
+from cpnet.experiments.video_run import Network, VideoData
+
 PROFILES = ("smoke", "cpu", "gpu", "paper")
 
 
@@ -12,3 +21,54 @@ def check_profile(profile: str) -> str:
     if profile not in PROFILES:
         raise ValueError(f"profile={profile!r}: choose one of {', '.join(PROFILES)}")
     return profile
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all runs of a table share at a profile, but for what its rows vary.
+
+    Attributes:
+        data: which videos.
+        network: arguments of every network.
+        cp: further arguments of CPNet.
+        recipe: of every training; the learning rate may differ between networks.
+    """
+
+    data: VideoData
+    network: Network
+    cp: Mapping[str, Any]
+    recipe: Recipe
+
+    def make_network(self, name: str, **arguments: Any) -> Network:
+        """A network by name, with further arguments."""
+        shared = dict(self.cp) if name.startswith("cpnet") else {}
+        return replace(self.network, name=name, **shared | arguments)
+
+
+# Of the short trainings: they learn directions sooner (book/data.md); with 7x7 positions at res4, fewer proposals do.
+SHORT_CP = {"displacement_scale": 8.0, "k": 8}
+SHORT = Recipe(batch_size=16, optimizer="adamw", schedule="one_cycle", weight_decay=0.01, bn_schedule=False)
+
+
+def something(profile: str) -> Setting:
+    """Something-Something, of Table 5(a)."""
+    check_profile(profile)
+    if profile == "paper":
+        phases = (Phase(100, 12, 2, 0.01), Phase(5, 24, 1, 1e-3, freeze_bn=True))
+        return Setting(
+            VideoData("something", size=224),
+            Network(stem="224", pretrained="imagenet"),
+            {"k": 12},
+            Recipe(phases, decay_epochs=20),
+        )
+    train, val, height, size, width, epochs = {
+        "smoke": (56, 28, 40, 32, 8, 1),
+        "cpu": (2000, 500, 72, 56, 16, 15),
+        "gpu": (8000, 2000, 128, 112, 64, 15),
+    }[profile]
+    return Setting(
+        VideoData("something", size=size, rendered=Spec("something", train, val, height, 0)),
+        Network(width=width, stem="112" if profile == "gpu" else "112_no_pool"),
+        SHORT_CP,
+        replace(SHORT, phases=(Phase(epochs, 8, 4, 4e-3),)),
+    )

@@ -1,5 +1,7 @@
 """A run is all that determines a number. `reproduce` loads the ones that are stored and trains the others."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import multiprocessing
@@ -11,7 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
 import torch
@@ -39,6 +41,8 @@ class Machine:
         progress: show progress bars.
         position: line of the progress bar, where runs go on side by side.
         rerun: forget what an earlier, finished training of the same run has left.
+        folder: of a training on videos, with its checkpoints; one for each run in runs/training if None.
+        roots: of results, where those that a run needs are looked for.
     """
 
     device: str = "cpu"
@@ -49,6 +53,8 @@ class Machine:
     progress: bool = True
     position: int = 0
     rerun: bool = False
+    folder: Path | None = None
+    roots: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,15 @@ class Run(ABC):
     profile: str
     seed: int
 
-    keeps_weights: ClassVar[bool] = True  # beside the record
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether trained weights are stored beside the record."""
+        return True
+
+    @property
+    def needs(self) -> tuple[Run, ...]:
+        """Runs whose results this one starts from."""
+        return ()
 
     @property
     def title(self) -> str:
@@ -168,18 +182,19 @@ def reproduce(
     """
     out = results.local_root() if out is None else out
     roots = (out, results.COMMITTED)
-    machine = Machine(device, data_root, workers, compile, tensorboard, progress, rerun=rerun)
+    machine = Machine(device, data_root, workers, compile, tensorboard, progress, rerun=rerun, roots=roots)
     end = None if budget is None else time.monotonic() + budget
     missing = [run for run in runs if rerun or run.stored(roots) is None]
-    for run in missing:
-        run.prepare(machine)
-    if jobs == 1 or len(missing) < 2:
-        for run in missing:
-            if end is not None and time.monotonic() >= end:
-                break
-            _execute_and_store(run, machine, out)
-    else:
-        _execute_side_by_side(missing, machine, out, jobs, end)
+    needed = {need.run_id: need for run in missing for need in run.needs if need.stored(roots) is None}
+    for batch in ([*needed.values()], missing):  # one after the other: no run may start before what it needs is there
+        for run in batch:
+            run.prepare(machine)
+        if jobs == 1 or len(batch) < 2:
+            for run in batch:
+                if end is None or time.monotonic() < end:
+                    _execute_and_store(run, machine, out)
+        else:
+            _execute_side_by_side(batch, machine, out, jobs, end)
     return _frame(runs, roots)
 
 

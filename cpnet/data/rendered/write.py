@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ NAMES: tuple[Dataset, ...] = get_args(Dataset)
 
 REVISION = 1  # raised when a change of code changes pictures
 SPEC = "rendered.json"  # what a folder holds
+COMPLETE = "rendered.complete"  # there once all is written
 UNFINISHED = ".unfinished"  # folder of files that are being written
 MIN_SIZE = 32
 
@@ -46,6 +47,10 @@ class Spec:
     size: int
     seed: int
     revision: int = REVISION
+
+    def arguments(self) -> dict[str, Any]:
+        """For `render`."""
+        return {name: value for name, value in asdict(self).items() if name != "revision"}
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,12 @@ def render(
     shutil.rmtree(out / UNFINISHED, ignore_errors=True)
     for split in ("train", "val"):
         _annotate(spec, out, split, [clip for clip in clips if clip.split == split])
+    (out / COMPLETE).touch()
+
+
+def is_rendered(spec: Spec, out: Path) -> bool:
+    """Whether a folder holds a data set as a whole."""
+    return (out / COMPLETE).exists() and json.loads((out / SPEC).read_text()) == asdict(spec)
 
 
 def plan(spec: Spec) -> list[Clip]:
@@ -117,6 +128,11 @@ def plan(spec: Spec) -> list[Clip]:
     return clips
 
 
+def class_names(name: Dataset) -> tuple[str, ...]:
+    """Of a stand-in, by label."""
+    return tuple(sorted(_renderers(name)))
+
+
 def examples(name: Dataset, size: int = 72, seed: int = 0) -> dict[str, np.ndarray]:
     """Frames (T, H, W, 3) of a freshly rendered clip of every class."""
     renderers = _renderers(name)
@@ -125,7 +141,7 @@ def examples(name: Dataset, size: int = 72, seed: int = 0) -> dict[str, np.ndarr
 
 def class_table(name: Dataset) -> pd.DataFrame:
     """For every class of a stand-in for videos: what decides it, and the class that is the same film backwards."""
-    classes = _module(name).CLASSES
+    classes = _module(name).CLASSES if name != "images" else {}
     rows = [(label, classes[label].decided_by, classes[label].partner or "") for label in sorted(classes)]
     return pd.DataFrame(rows, columns=["class", "decided by", "partner, played backwards"]).set_index("class")
 

@@ -1,0 +1,106 @@
+"""How videos are tested: single clips or averages over many, the paper's protocols by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from cpnet.data.clips import NUM_CROPS
+from cpnet.data.decode import Reader
+from cpnet.data.layouts import Index
+from cpnet.data.videos import EvaluationViews
+from cpnet.engine.evaluate import score_videos
+from cpnet.engine.recipe import Phase
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+# Views in time x views in space; Section 5 and supplement G.
+PAPER_PROTOCOLS = {
+    "1x1": "Kinetics: one clip, its centre crop",
+    "25x10": "Kinetics, as ARTNet: corners and centre, plain and mirrored",
+    "10x3": "Kinetics, large models, as NL nets: along the long side",
+    "16x6": "Something-Something",
+    "8x6": "Jester",
+}
+
+VIEWS_AT_ONCE = 16  # loaded together
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How videos are tested: "25x10" of the paper is `Protocol(25, 10)`.
+
+    Attributes:
+        num_clips, num_crops: views in time and in space, see `cpnet.data.clips`.
+        size: height and width of the crops; those of training if None.
+        short_side: to which frames are resized before; `size` if None.
+        k: proposals of CP modules; those of training if None.
+        shuffled: frames out of order, a control.
+    """
+
+    num_clips: int = 1
+    num_crops: int = 1
+    size: int | None = None
+    short_side: int | None = None
+    k: int | None = None
+    shuffled: bool = False
+
+    @classmethod
+    def parse(cls, views: str, **options: Any) -> Protocol:
+        """A protocol from views in time and space, such as "10x3".
+
+        Raises:
+            ValueError: something else; the message says what there is.
+        """
+        clips, _, crops = views.partition("x")
+        if not (clips.isdecimal() and crops.isdecimal() and int(clips) > 0 and int(crops) in NUM_CROPS):
+            raise ValueError(
+                f"protocol {views!r}: give clips x crops, such as {', '.join(PAPER_PROTOCOLS)}; "
+                f"crops are one of {', '.join(map(str, NUM_CROPS))}"
+            )
+        return cls(int(clips), int(crops), **options)
+
+    def views(self, index: Index, phase: Phase, size: int, read: Reader) -> EvaluationViews:
+        """All views of the videos of `index`, of clips as in `phase` and crops of `size`, where the protocol has none."""
+        return EvaluationViews(
+            index,
+            num_frames=phase.num_frames,
+            frame_step=phase.frame_step,
+            size=self.size or size,
+            read=read,
+            num_clips=self.num_clips,
+            num_crops=self.num_crops,
+            short_side=self.short_side,
+            shuffled=self.shuffled,
+        )
+
+    def scores(self, model: nn.Module, views: EvaluationViews, accelerator: Accelerator, **options: Any) -> Tensor:
+        """Scores (videos, classes) of `cpnet.engine.evaluate.score_videos`, which takes the options.
+
+        Raises:
+            ValueError: another k for a network that has none.
+        """
+        videos = max(1, VIEWS_AT_ONCE // (self.num_clips * self.num_crops))
+        with _proposals(model, self.k):
+            return score_videos(model, views, accelerator=accelerator, batch_size=videos, **options)
+
+
+@contextmanager
+def _proposals(model: nn.Module, k: int | None) -> Iterator[None]:
+    """Inside, the CP modules of a network propose k positions."""
+    if k is None:
+        yield
+        return
+    if not hasattr(model, "k"):
+        raise ValueError(f"k={k}: {type(model).__name__} has no CP modules")
+    before = model.k
+    model.k = k  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        model.k = before

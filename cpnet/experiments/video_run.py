@@ -1,0 +1,330 @@
+"""A run on videos: one network, trained in phases, and tested by several protocols."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import safetensors.torch
+import torch
+import tyro
+from torch import Tensor, nn
+
+from cpnet import results
+from cpnet.data.cache import FrameCache
+from cpnet.data.decode import Backend, Reader
+from cpnet.data.isolated import IsolatedDecoder
+from cpnet.data.layouts import FLIP_PAIRS, Dataset, Index, Split, flip_label_map, read_index
+from cpnet.data.rendered import Spec, class_names, class_table, is_rendered, render
+from cpnet.data.videos import TrainingClips
+from cpnet.engine.accelerator import make_accelerator
+from cpnet.engine.checkpoint import WEIGHTS, find_checkpoint
+from cpnet.engine.evaluate import Evaluation, accuracy
+from cpnet.engine.protocols import Protocol
+from cpnet.engine.recipe import Phase, Recipe
+from cpnet.engine.train import train
+from cpnet.experiments.run import Machine, Run, is_main_process
+from cpnet.models import create_model, for_clips
+from cpnet.models.families import VariantName
+from cpnet.models.resnet import Stem
+from cpnet.results import Record
+
+CONFIG, FINISHED, CHECKPOINTS = "config.json", "finished", "checkpoints"  # in the folder of a training
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network by name, and its arguments; None is the network's own default.
+
+    Attributes:
+        name: see `python -m cpnet models`.
+        width: channels of conv1; 64 in the paper.
+        stem: strides up to res2, by the size of the input.
+        variant: as the released code has the network, or as the paper prints it.
+        positions: of CP modules, such as 1, 4, res3.
+        k: proposals of CP modules.
+        displacement_scale: factor on the displacements that CP modules see.
+        dropout: before the last layer.
+        pretrained: "imagenet", or a file of weights.
+    """
+
+    name: str = "cpnet_resnet18"
+    width: int | None = None
+    stem: Stem | None = None
+    variant: VariantName | None = None
+    positions: str | None = None
+    k: int | None = None
+    displacement_scale: float | None = None
+    dropout: float | None = None
+    pretrained: str | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """What is given, for `create_model`."""
+        return {name: value for name, value in asdict(self).items() if name != "name" and value is not None}
+
+
+@dataclass(frozen=True)
+class VideoData:
+    """Which videos, and how they are read.
+
+    Attributes:
+        name: of the data set.
+        size: height and width of the clips.
+        backend: what decodes video files.
+        rendered: the stand-in, rendered when needed; None for a folder in the official layout.
+    """
+
+    name: Dataset = "something"
+    size: int = 112
+    backend: Backend = "decord"
+    rendered: Annotated[Spec | None, tyro.conf.Suppress] = None
+
+    def reader(self) -> Reader:
+        """Decodes in child processes; a stand-in is small enough to be kept in memory."""
+        read = IsolatedDecoder(self.backend)
+        return read if self.rendered is None else FrameCache(read)
+
+
+@dataclass(frozen=True)
+class VideoRun(Run):
+    """One number of a table about videos.
+
+    Attributes:
+        network, data, recipe: what is trained, on what, and how; the recipe's seed is the run's.
+        protocols: of the tests. The one named "" gives `val_top1` and `val_top5`, another one `val_top1_<name>`, ...
+        init: run whose trained weights are the initial ones, all but the classes'.
+        revision: raised by hand when a change of code changes numbers, so that stale ones are not loaded.
+        keeps_weights: store trained weights beside the record, as other runs start from them; if not, only the folder
+            of the training has them, and the record their digest.
+    """
+
+    network: Network = Network()
+    data: VideoData = VideoData()
+    recipe: Recipe = Recipe()
+    protocols: Mapping[str, Protocol] = field(default_factory=lambda: {"": Protocol()})
+    init: VideoRun | None = None
+    revision: int = 1
+    keeps_weights: bool = False  # type: ignore[assignment]
+
+    @property
+    def needs(self) -> tuple[Run, ...]:
+        return () if self.init is None else (self.init,)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """All that determines the number. What is None is left out, so that new options change no run_id."""
+        config = _without_none(super().config)
+        del config["keeps_weights"]
+        config["recipe"]["seed"] = self.seed
+        config["model"] = config.pop("network").pop("name")
+        config["model_args"] = self.network.arguments()
+        if self.init is not None:
+            config["init"] = self.init.config
+        return config
+
+    def folder(self, machine: Machine) -> Path:
+        """Of the training: what is trained, checkpoints, curves."""
+        name = f"{self.table}-{self.row}-{self.profile}-seed{self.seed}-{self.run_id}"
+        return machine.folder or results.runs_folder() / "training" / name
+
+    def prepare(self, machine: Machine) -> None:
+        """Render the stand-in."""
+        spec = self.data.rendered
+        if spec is not None and is_main_process() and not is_rendered(spec, rendered_folder(spec)):
+            render(**spec.arguments(), out=rendered_folder(spec), progress=machine.progress)
+
+    def index(self, split: Split, machine: Machine) -> Index:
+        """Of the stand-in, or of the data set in `machine.data_root`.
+
+        Raises:
+            ValueError: an official data set, and no folder of it.
+        """
+        spec = self.data.rendered
+        root = machine.data_root if spec is None else rendered_folder(spec)
+        if root is None:
+            raise ValueError(f"no folder of {self.data.name}: give data_root (--data-root on the command line)")
+        return read_index(self.data.name, root, split)
+
+    def create_model(self, num_classes: int | None = None, roots: tuple[Path, ...] = ()) -> nn.Module:
+        """The network with its initial weights; for the classes of the stand-in if None."""
+        if num_classes is None:
+            num_classes = len(class_names(self.data.name))
+        torch.manual_seed(self.seed)
+        longest = max(phase.num_frames for phase in self.recipe.phases)
+        arguments = for_clips(self.network.name, longest) | self.network.arguments()
+        if self.init is not None:
+            path = self.init.stored(roots or (results.local_root(), results.COMMITTED))
+            if path is None:
+                raise FileNotFoundError(f"no stored result of {self.init.title}, which {self.title} starts from")
+            arguments["pretrained"] = str(path.with_suffix(".safetensors"))
+        return create_model(self.network.name, num_classes=num_classes, seed=self.seed, **arguments)
+
+    def measure(self, machine: Machine) -> tuple[Record, nn.Module]:
+        """Train, going on from where an interrupted training has stopped, and test."""
+        accelerator = make_accelerator(machine.device, self.recipe.precision)
+        train_index, val_index = self.index("train", machine), self.index("val", machine)
+        folder = self.folder(machine)
+        if is_main_process():
+            self._open(folder, train_index.classes, machine.rerun)
+        accelerator.wait_for_everyone()
+        model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
+        if isinstance(read, FrameCache) and machine.workers:  # which are forked, and then share it
+            read.fill([*train_index.videos, *val_index.videos], progress=machine.progress)
+
+        def test(model: nn.Module, protocol: Protocol, phase: Phase, progress: bool = False) -> Tensor:
+            views = protocol.views(val_index, phase, self.data.size, read)
+            shown = {"progress": progress, "position": machine.position}
+            return protocol.scores(model, views, accelerator, workers=machine.workers, **shown)
+
+        def validate(model: nn.Module, phase: Phase) -> dict[str, float]:
+            found = accuracy(test(model, Protocol(), phase), val_index.labels())
+            return {"val_top1": found.top1, "val_top5": found.top5}
+
+        history = train(
+            model,
+            lambda phase: self._clips(train_index, phase, read),
+            replace(self.recipe, seed=self.seed),
+            folder / CHECKPOINTS,
+            validate=validate,
+            accelerator=accelerator,
+            workers=machine.workers,
+            compile=machine.compile,
+            tensorboard=machine.tensorboard,
+            progress=machine.progress,
+            position=machine.position,
+        )
+        metrics: dict[str, Any] = {name: history[-1][name] for name in ("train_loss", "train_top1")}
+        for name, protocol in self.protocols.items():
+            scores = test(model, protocol, self.recipe.phases[-1], machine.progress)
+            found = accuracy(scores, val_index.labels())
+            suffix = f"_{name}" if name else ""
+            metrics |= {f"val_top1{suffix}": found.top1, f"val_top5{suffix}": found.top5}
+            metrics |= partners_told_apart(scores, val_index, suffix) if self.data.rendered else {}
+            if not name:
+                main = found
+                metrics["val_per_class"] = _finite(found)
+        if is_main_process():
+            (folder / FINISHED).touch()
+        measured = {
+            "metrics": metrics,
+            "n_expected": main.n_expected,
+            "n_scored": main.n_scored,
+            "n_substituted": sum(epoch["substituted"] for epoch in history),
+            "curves": {name: [epoch[name] for epoch in history] for name in history[0]},
+            "data": {"train": index_digest(train_index), "val": index_digest(val_index)},
+            "weights_sha256": weights_digest(model),
+        }
+        return measured, model
+
+    def _clips(self, index: Index, phase: Phase, read: Reader) -> TrainingClips:
+        return TrainingClips(
+            index,
+            num_frames=phase.num_frames,
+            frame_step=phase.frame_step,
+            size=self.data.size,
+            read=read,
+            seed=self.seed,
+            flip_label_map=flip_label_map(index.classes, FLIP_PAIRS[self.data.name]),
+        )
+
+    def _open(self, folder: Path, classes: tuple[str, ...], rerun: bool) -> None:
+        """Say in the folder what is trained there; what a finished training has left goes if it is to run again."""
+        if rerun and (folder / FINISHED).exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        content = json.dumps({"config": self.config, "classes": classes}, indent=1) + "\n"
+        if (folder / CONFIG).exists() and (folder / CONFIG).read_text() != content:
+            raise ValueError(f"{folder} holds another training, see its {CONFIG}: give another folder, or delete it")
+        results.write_atomically(folder / CONFIG, content.encode())
+
+
+class Training(NamedTuple):
+    """A training read from its folder: its config, names of classes by label, and the network, in evaluation mode."""
+
+    config: dict[str, Any]
+    classes: tuple[str, ...]
+    model: nn.Module
+
+    @property
+    def phase(self) -> Phase:
+        """The last one: the clips to test on."""
+        return Phase(**self.config["recipe"]["phases"][-1])
+
+
+def read_training(folder: Path, which: str = "last") -> Training:
+    """Read the network of a training.
+
+    Args:
+        folder: that `python -m cpnet train` or `reproduce` has written.
+        which: checkpoint, "last" or "best".
+
+    Raises:
+        FileNotFoundError: no training there, or no checkpoint yet.
+    """
+    if not (folder / CONFIG).is_file():
+        raise FileNotFoundError(f"no {CONFIG} in {folder}: give the folder of a training")
+    stored = json.loads((folder / CONFIG).read_text())
+    config, classes = stored["config"], tuple(stored["classes"])
+    arguments = {name: value for name, value in config["model_args"].items() if name != "pretrained"}
+    longest = max(phase["num_frames"] for phase in config["recipe"]["phases"])
+    model = create_model(config["model"], num_classes=len(classes), **for_clips(config["model"], longest) | arguments)
+    safetensors.torch.load_model(model, _weights(folder, which))
+    return Training(config, classes, model.eval())
+
+
+def rendered_folder(spec: Spec) -> Path:
+    """Where a stand-in is rendered to."""
+    name = f"{spec.name}-{spec.train}+{spec.val}-{spec.size}px-seed{spec.seed}-revision{spec.revision}"
+    return results.runs_folder() / "data" / name
+
+
+def partners_told_apart(scores: Tensor, index: Index, suffix: str = "") -> dict[str, float]:
+    """Share of the videos of classes with a partner whose own class scores higher than the partner, in percent.
+
+    The partner is the same film backwards: who does not see the order of frames has 50.
+    """
+    partner = class_table(index.dataset)["partner, played backwards"]  # type: ignore[arg-type]
+    label = {name: i for i, name in enumerate(index.classes)}
+    labels = index.labels().tolist()
+    pairs = [
+        (i, own, label[partner[index.classes[own]]]) for i, own in enumerate(labels) if partner[index.classes[own]]
+    ]
+    if not pairs:
+        return {}
+    told = [float(scores[i, own] > scores[i, other]) for i, own, other in pairs]  # of what is unreadable, none
+    return {f"val_partners{suffix}": 100 * sum(told) / len(told)}
+
+
+def index_digest(index: Index) -> str:
+    """SHA-256 of ids and labels of all videos that a split lists."""
+    videos = sorted((video.id, video.label) for video in (*index.videos, *index.missing, *index.quarantined))
+    return hashlib.sha256(json.dumps([index.classes, videos]).encode()).hexdigest()
+
+
+def weights_digest(model: nn.Module) -> str:
+    """SHA-256 of all parameters and buffers."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    return hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
+
+
+def _weights(folder: Path, which: str = "last") -> str:
+    found = find_checkpoint(folder / CHECKPOINTS, which)
+    if found is None:
+        raise FileNotFoundError(f"no checkpoint in {folder / CHECKPOINTS} yet")
+    return str(found / WEIGHTS)
+
+
+def _finite(found: Evaluation) -> list[float | None]:
+    """Accuracy of each class, None for one that no video has."""
+    return [None if value != value else value for value in found.per_class]
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_none(part) for name, part in value.items() if part is not None}
+    return [_without_none(part) for part in value] if isinstance(value, list) else value
