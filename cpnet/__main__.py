@@ -1,5 +1,6 @@
 """The command line: python -m cpnet --help."""
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,10 +9,13 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from cpnet import results
+from cpnet.engine.protocols import Protocol
+from cpnet.engine.recipe import Recipe
+from cpnet.experiments.video_run import Network, VideoData
 
 
 def reproduce(
-    table: Annotated[Literal["table1", "table1_controls"], tyro.conf.Positional],
+    table: Annotated[str, tyro.conf.Positional],
     *,
     profile: Literal["smoke", "cpu", "gpu", "paper"] = "cpu",
     rows: tuple[str, ...] = (),
@@ -20,41 +24,225 @@ def reproduce(
     rerun: bool = False,
     out: Path | None = None,
     jobs: int = 1,
+    budget: str | None = None,
     device: str = "cpu",
+    data_root: Path | None = None,
+    workers: int = 0,
+    compile: bool = False,
+    tensorboard: bool = False,
 ) -> None:
-    """Train the runs of a table that are not stored yet, and print the table.
+    """Train the runs of a table that are not stored yet, and print the table; call again to go on after a stop.
 
     Args:
-        table: which table.
-        profile: data and network size.
+        table: table1, table1_controls, table5a or table5a_search.
+        profile: data and network size; "paper" is the published schedule on the real data.
         rows: only these rows of the table; all if none is given.
         seeds: only these seeds; all if none is given.
-        live: one seed of every row, the slow ones for a short budget only: minutes instead of hours.
+        live: of table1, one seed of every row, the slow ones for a short budget only: minutes instead of hours.
         rerun: train even what is stored.
         out: folder for new results; runs/results if none is given.
         jobs: runs trained side by side, each with its share of the cores.
+        budget: time after which no further run is begun, such as 90s, 150m or 8h; those under way finish.
         device: cpu, cuda, cuda:1, ...
+        data_root: folder of the real data set, for profile paper.
+        workers: processes that load videos, for each run.
+        compile: compile networks of videos in training.
+        tensorboard: write curves of runs on videos for TensorBoard.
     """
     from cpnet.experiments import table1
+    from cpnet.experiments.run import is_main_process
     from cpnet.experiments.run import reproduce as reproduce_runs
+    from cpnet.experiments.tables import select_runs
 
-    if live:
-        runs = table1.live_runs()
-    elif table == "table1":
-        runs = table1.runs(profile)
+    runs = table1.live_runs() if live else select_runs(table, profile, rows, seeds)
+    frame = reproduce_runs(
+        runs,
+        rerun=rerun,
+        out=out,
+        jobs=jobs,
+        budget=None if budget is None else _seconds(budget),
+        device=device,
+        data_root=data_root,
+        workers=workers,
+        compile=compile,
+        tensorboard=tensorboard,
+    )
+    if is_main_process():
+        columns = ["table", "row", "profile", "seed", "train_top1", "val_top1", "val_top5", "wall_s"]
+        print(frame.reindex(columns=columns).dropna(axis=1, how="all").to_string(index=False))
+        if len(frame) < len(runs):
+            print(f"{len(runs) - len(frame)} of {len(runs)} runs are not done yet: call again to go on")
+
+
+def train(
+    *,
+    out: Path,
+    data_root: Path,
+    network: Network = Network(),  # noqa: B008, frozen
+    data: VideoData = VideoData(),  # noqa: B008
+    recipe: Recipe = Recipe(),  # noqa: B008
+    protocol: str = "1x1",
+    config: Path | None = None,
+    resume: Literal["auto", "never"] = "auto",
+    device: str = "auto",
+    workers: int = 2,
+    compile: bool = False,
+    tensorboard: bool = False,
+) -> None:
+    """Train a network on a data set in its official layout, and test it on the validation split.
+
+    Several GPUs: torchrun --nproc-per-node 8 -m cpnet train ...
+
+    Args:
+        out: folder of the training: its configuration, checkpoints, log.csv and result.json.
+        data_root: folder of annotations and videos, as distributed or rendered.
+        network: what is trained.
+        data: which videos.
+        recipe: how it is trained.
+        protocol: of the test after training, clips x crops: 1x1, 10x3, ...
+        config: config.json of another training, whose network, data, recipe and protocols are taken instead of the
+            options; edit a copy of it to train in several phases.
+        resume: auto goes on from a checkpoint in out, if there is one; never refuses to.
+        device: cpu, cuda, cuda:1, ...; auto is the first GPU, if there is one.
+        workers: processes that load videos.
+        compile: compile the network.
+        tensorboard: write curves to the folder, for TensorBoard.
+    """
+    from cpnet.experiments.run import Machine, execute, is_main_process
+    from cpnet.experiments.video_run import VideoRun, read_config
+
+    if config is None:
+        tests = {"": Protocol.parse(protocol)}
+        run = VideoRun("own", out.name, "own", recipe.seed, network=network, data=data, recipe=recipe, protocols=tests)
     else:
-        runs = table1.control_runs()
-    names = list(dict.fromkeys(run.row for run in runs))
-    unknown = [row for row in rows if row not in names]
-    if unknown:
-        sys.exit(f"no row {unknown[0]!r} in {table}: choose among {', '.join(names)}")
-    runs = [run for run in runs if (not rows or run.row in rows) and (not seeds or run.seed in seeds)]
-    if not runs:
-        sys.exit(
-            f"no run of {table} has seed {', '.join(map(str, seeds))}" + (f" in {', '.join(rows)}" if rows else "")
-        )
-    frame = reproduce_runs(runs, rerun=rerun, device=device, out=out, jobs=jobs)
-    print(frame[["table", "row", "profile", "seed", "train_top1", "val_top1", "wall_s"]].to_string(index=False))
+        run = read_config(config, out.name)
+    if resume == "never" and out.exists():
+        raise ValueError(f"{out} exists already: give another folder, or --resume auto to go on there")
+    machine = Machine(_device(device), data_root, workers, compile, tensorboard, folder=out)
+    record, _ = execute(run, machine)
+    if is_main_process():
+        results.write_atomically(out / "result.json", (json.dumps(record, indent=1) + "\n").encode())
+        print(f"top-1 {record['metrics']['val_top1']:.2f} %, top-5 {record['metrics']['val_top5']:.2f} %")
+        print(f"{record['n_scored']} of {record['n_expected']} videos scored, the others count as errors; see {out}")
+
+
+def evaluate(
+    checkpoint: Annotated[Path, tyro.conf.Positional],
+    *,
+    data_root: Path | None = None,
+    split: Literal["train", "val", "test"] = "val",
+    protocol: str = "1x1",
+    size: int | None = None,
+    short_side: int | None = None,
+    k: int | None = None,
+    shuffled: bool = False,
+    which: Literal["last", "best"] = "last",
+    device: str = "auto",
+    workers: int = 2,
+    dump: Path | None = None,
+    submission: Path | None = None,
+) -> None:
+    """Test a trained network: top-1 and top-5 of a split, softmax averaged over the views of each video.
+
+    Protocols of the paper: 1x1 and 25x10 (Kinetics), 10x3 (Kinetics, large models), 16x6 (Something-Something), 8x6
+    (Jester). Several GPUs: torchrun --nproc-per-node 8 -m cpnet evaluate ...
+
+    Args:
+        checkpoint: folder of a training.
+        data_root: folder of annotations and videos; of a run on a stand-in, where it was rendered, if none is given.
+        split: which videos.
+        protocol: clips x crops.
+        size: height and width of the crops; those of training if none is given.
+        short_side: to which frames are resized before; size if none is given.
+        k: proposals of CP modules, if other than in training.
+        shuffled: show frames out of order, a control.
+        which: the last checkpoint, or the best one on the validation split.
+        device: cpu, cuda, cuda:1, ...; auto is the first GPU, if there is one.
+        workers: processes that load videos.
+        dump: file for the scores of each video.
+        submission: folder for the files that servers of test sets take.
+    """
+    from cpnet.engine.accelerator import make_accelerator
+    from cpnet.engine.evaluate import accuracy
+    from cpnet.engine.scores import Scores, save_scores, write_submissions
+    from cpnet.experiments.run import is_main_process
+    from cpnet.experiments.video_run import read_training
+
+    training = read_training(checkpoint, which)
+    index = training.index(split, data_root)
+    chosen = Protocol.parse(protocol, size=size, short_side=short_side, k=k, shuffled=shuffled)
+    views = training.views(index, chosen)
+    scores = chosen.scores(training.model, views, make_accelerator(_device(device)), workers=workers)
+    if not is_main_process():
+        return
+    labels, ids = index.labels(), [video.id for video in views.videos]
+    if (labels >= 0).all():
+        found = accuracy(scores, labels)
+        print(f"top-1 {found.top1:.2f} %, top-5 {found.top5:.2f} %, {protocol}, {index.dataset} {split}")
+        print(f"{found.n_scored} of {found.n_expected} videos scored, the others count as errors")
+    else:
+        print(f"{index.dataset} {split} has no labels here: no accuracy")
+    if dump is not None:
+        save_scores(dump, scores, ids, labels.tolist(), index.classes)
+        print(f"scores in {dump}")
+    if submission is not None:
+        kept = Scores(scores, ids, labels.tolist(), [*index.classes])
+        files = write_submissions(submission, index.dataset, kept)  # type: ignore[arg-type]
+        print(f"wrote {', '.join(map(str, files))}")
+
+
+def predict(
+    video: Annotated[Path, tyro.conf.Positional],
+    *,
+    checkpoint: Path,
+    protocol: str = "10x3",
+    which: Literal["last", "best"] = "last",
+    device: str = "auto",
+) -> None:
+    """Print the five most likely classes of a video file, or of a folder of JPEG frames.
+
+    Args:
+        video: the file or folder.
+        checkpoint: folder of a training.
+        protocol: views to average over, clips x crops.
+        which: the last checkpoint, or the best one on the validation split.
+        device: cpu, cuda, cuda:1, ...; auto is the first GPU, if there is one.
+    """
+    from cpnet.data.decode import decode_frames
+    from cpnet.data.layouts import NO_LABEL, Index, Video
+    from cpnet.engine.accelerator import make_accelerator
+    from cpnet.experiments.video_run import read_training
+
+    training = read_training(checkpoint, which)
+    decode_frames(video, [0], training.backend)  # says why, if the video cannot be read
+    index = Index(training.config["data"]["name"], "test", training.classes, [Video(video.stem, video, NO_LABEL)])
+    chosen = Protocol.parse(protocol)
+    views = training.views(index, chosen)
+    (scores,) = chosen.scores(training.model, views, make_accelerator(_device(device)), progress=False)
+    best = scores.topk(min(5, len(scores)))
+    for score, label in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        print(f"{100 * score:6.2f} %  {training.classes[label]}")
+
+
+def _device(device: str) -> str:
+    import torch
+
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _seconds(text: str) -> float:
+    """Seconds of "90s", "150m" or "8h"."""
+    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
+    try:
+        if unit is None:
+            raise ValueError
+        return float(text[:-1]) * unit
+    except ValueError:
+        raise ValueError(
+            f"budget {text!r}: give a number of seconds, minutes or hours, such as 90s, 150m or 8h"
+        ) from None
 
 
 def compare(
@@ -314,6 +502,9 @@ def data_render(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "reproduce": reproduce,
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
     "compare": compare,
     "figure": figure,
     "models": models,

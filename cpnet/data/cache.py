@@ -1,5 +1,7 @@
-"""Decoded videos kept in memory, for data sets that fit."""
+"""Decoded videos kept in memory or on disk, for data sets that fit."""
 
+import hashlib
+import os
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -67,3 +69,40 @@ class FrameCache:
                     self.room -= frames.nbytes
                     self.videos[path] = frames
         return self.videos.get(path)
+
+
+class DiskCache:
+    """Call it as `decode_frames`: a video is decoded as a whole once, and kept as an array on disk.
+
+    Processes that use the same folder share it, and its pages in memory. What cannot be decoded to its end is read anew
+    each time, so that a cache never changes what is returned.
+
+    Args:
+        read: decodes a video.
+        folder: of the arrays; a video is told by its path, so delete the folder if videos change.
+    """
+
+    def __init__(self, read: Reader, folder: Path) -> None:
+        self.read, self.folder = read, folder
+        self.uncached: set[Path] = set()
+
+    def __call__(self, path: Path, indices: Indices) -> np.ndarray:
+        """Frames (T, H, W, 3) of a video; arguments and errors as of `decode_frames`."""
+        file = self.folder / f"{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:24]}.npy"
+        if not file.exists() and path not in self.uncached:
+            try:
+                self._keep(self.read(path, range), file)
+            except UNREADABLE:
+                self.uncached.add(path)
+        if path in self.uncached:
+            return self.read(path, indices)
+        frames = np.load(file, mmap_mode="r")
+        return np.asarray(frames[choose_frames(path, indices, len(frames))])
+
+    def _keep(self, frames: np.ndarray, file: Path) -> None:
+        """Write as a whole or not at all: another process may read or write the same video."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+        with unfinished.open("wb") as part:
+            np.save(part, frames)
+        unfinished.replace(file)

@@ -145,7 +145,7 @@ class EvaluationViews(VideoDataset[Views]):
         return Views(torch.zeros(shape, dtype=torch.uint8), video.label, i, readable=False)
 
     def _views(self, path: Path, i: int) -> Tensor:
-        order = range(self.num_frames)
+        order = [*range(self.num_frames)]
         if self.shuffled:
             order = torch.randperm(self.num_frames, generator=clip_generator(0, 0, i)).tolist()
 

@@ -66,7 +66,7 @@ class Protocol:
         return cls(int(clips), int(crops), **options)
 
     def views(self, index: Index, phase: Phase, size: int, read: Reader) -> EvaluationViews:
-        """All views of the videos of `index`, of clips as in `phase` and crops of `size`, where the protocol has none."""
+        """All views of the videos of `index`; clips as in `phase`, crops of `size` if the protocol has none."""
         return EvaluationViews(
             index,
             num_frames=phase.num_frames,

@@ -61,7 +61,8 @@ def train(
         accelerator: device, precision and processes; the best device, in the recipe's precision, if None.
         workers: that load clips, in each process.
         save_every: steps between checkpoints within an epoch.
-        compile: run the network through `torch.compile` in training; weights are those of the plain one.
+        compile: train the network by `torch.compile`, of which an interruption may change the rounding; the weights
+            are those of the plain network.
         tensorboard: write the numbers of each epoch to "tensorboard" in `folder` too, by epochs of all phases.
         progress: show a bar for each phase.
         position: line of the bar, where several trainings run side by side.
@@ -187,7 +188,7 @@ class _Phase:
         seed = int(np.random.SeedSequence(words).generate_state(1)[0])
         torch.manual_seed(seed)
         for module in self.plain.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:  # any change is compiled anew
                 module.momentum = momentum
             if hasattr(module, "reseed"):
                 cast(Any, module).reseed(seed)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cpnet.data.layouts import Dataset
 from cpnet.data.rendered import Spec
 from cpnet.engine.recipe import Phase, Recipe
 from cpnet.experiments.video_run import Network, VideoData
@@ -63,7 +62,7 @@ def something(profile: str) -> Setting:
         )
     train, val, height, size, width, epochs = {
         "smoke": (56, 28, 40, 32, 8, 1),
-        "cpu": (2000, 500, 72, 56, 16, 15),
+        "cpu": (2000, 500, 72, 56, 16, 10),
         "gpu": (8000, 2000, 128, 112, 64, 15),
     }[profile]
     return Setting(

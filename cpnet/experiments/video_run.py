@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import safetensors.torch
 import torch
@@ -16,12 +16,12 @@ import tyro
 from torch import Tensor, nn
 
 from cpnet import results
-from cpnet.data.cache import FrameCache
+from cpnet.data.cache import DiskCache
 from cpnet.data.decode import Backend, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import FLIP_PAIRS, Dataset, Index, Split, flip_label_map, read_index
 from cpnet.data.rendered import Spec, class_names, class_table, is_rendered, render
-from cpnet.data.videos import TrainingClips
+from cpnet.data.videos import EvaluationViews, TrainingClips
 from cpnet.engine.accelerator import make_accelerator
 from cpnet.engine.checkpoint import WEIGHTS, find_checkpoint
 from cpnet.engine.evaluate import Evaluation, accuracy
@@ -85,9 +85,9 @@ class VideoData:
     rendered: Annotated[Spec | None, tyro.conf.Suppress] = None
 
     def reader(self) -> Reader:
-        """Decodes in child processes; a stand-in is small enough to be kept in memory."""
+        """Decodes in child processes; a stand-in is small enough to be kept on disk, decoded."""
         read = IsolatedDecoder(self.backend)
-        return read if self.rendered is None else FrameCache(read)
+        return read if self.rendered is None else DiskCache(read, results.runs_folder() / "decoded" / self.backend)
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ class VideoRun(Run):
     Attributes:
         network, data, recipe: what is trained, on what, and how; the recipe's seed is the run's.
         protocols: of the tests. The one named "" gives `val_top1` and `val_top5`, another one `val_top1_<name>`, ...
+        tuning: a stand-in whose validation split gives `tune_top1`, to choose between runs by.
         init: run whose trained weights are the initial ones, all but the classes'.
         revision: raised by hand when a change of code changes numbers, so that stale ones are not loaded.
         keeps_weights: store trained weights beside the record, as other runs start from them; if not, only the folder
@@ -105,11 +106,12 @@ class VideoRun(Run):
 
     network: Network = Network()
     data: VideoData = VideoData()
-    recipe: Recipe = Recipe()
+    recipe: Recipe = Recipe()  # noqa: RUF009, frozen
     protocols: Mapping[str, Protocol] = field(default_factory=lambda: {"": Protocol()})
+    tuning: Spec | None = None
     init: VideoRun | None = None
     revision: int = 1
-    keeps_weights: bool = False  # type: ignore[assignment]
+    keeps_weights: bool = False
 
     @property
     def needs(self) -> tuple[Run, ...]:
@@ -133,10 +135,10 @@ class VideoRun(Run):
         return machine.folder or results.runs_folder() / "training" / name
 
     def prepare(self, machine: Machine) -> None:
-        """Render the stand-in."""
-        spec = self.data.rendered
-        if spec is not None and is_main_process() and not is_rendered(spec, rendered_folder(spec)):
-            render(**spec.arguments(), out=rendered_folder(spec), progress=machine.progress)
+        """Render the stand-ins."""
+        for spec in (self.data.rendered, self.tuning):
+            if spec is not None and is_main_process() and not is_rendered(spec, rendered_folder(spec)):
+                render(**spec.arguments(), out=rendered_folder(spec), progress=machine.progress)
 
     def index(self, split: Split, machine: Machine) -> Index:
         """Of the stand-in, or of the data set in `machine.data_root`.
@@ -173,11 +175,11 @@ class VideoRun(Run):
             self._open(folder, train_index.classes, machine.rerun)
         accelerator.wait_for_everyone()
         model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
-        if isinstance(read, FrameCache) and machine.workers:  # which are forked, and then share it
-            read.fill([*train_index.videos, *val_index.videos], progress=machine.progress)
 
-        def test(model: nn.Module, protocol: Protocol, phase: Phase, progress: bool = False) -> Tensor:
-            views = protocol.views(val_index, phase, self.data.size, read)
+        def test(
+            model: nn.Module, protocol: Protocol, phase: Phase, index: Index = val_index, progress: bool = False
+        ) -> Tensor:
+            views = protocol.views(index, phase, self.data.size, read)
             shown = {"progress": progress, "position": machine.position}
             return protocol.scores(model, views, accelerator, workers=machine.workers, **shown)
 
@@ -200,7 +202,7 @@ class VideoRun(Run):
         )
         metrics: dict[str, Any] = {name: history[-1][name] for name in ("train_loss", "train_top1")}
         for name, protocol in self.protocols.items():
-            scores = test(model, protocol, self.recipe.phases[-1], machine.progress)
+            scores = test(model, protocol, self.recipe.phases[-1], progress=machine.progress)
             found = accuracy(scores, val_index.labels())
             suffix = f"_{name}" if name else ""
             metrics |= {f"val_top1{suffix}": found.top1, f"val_top5{suffix}": found.top5}
@@ -208,6 +210,9 @@ class VideoRun(Run):
             if not name:
                 main = found
                 metrics["val_per_class"] = _finite(found)
+        if self.tuning is not None:
+            index = read_index(self.data.name, rendered_folder(self.tuning), "val")
+            metrics["tune_top1"] = accuracy(test(model, Protocol(), self.recipe.phases[-1], index), index.labels()).top1
         if is_main_process():
             (folder / FINISHED).touch()
         measured = {
@@ -243,7 +248,8 @@ class VideoRun(Run):
         results.write_atomically(folder / CONFIG, content.encode())
 
 
-class Training(NamedTuple):
+@dataclass(frozen=True)
+class Training:
     """A training read from its folder: its config, names of classes by label, and the network, in evaluation mode."""
 
     config: dict[str, Any]
@@ -251,9 +257,29 @@ class Training(NamedTuple):
     model: nn.Module
 
     @property
-    def phase(self) -> Phase:
-        """The last one: the clips to test on."""
-        return Phase(**self.config["recipe"]["phases"][-1])
+    def backend(self) -> Backend:
+        return self.config["data"]["backend"]
+
+    def index(self, split: Split, root: Path | None) -> Index:
+        """Of the data set in `root`, or of the stand-in that was trained on.
+
+        Raises:
+            ValueError: no folder given or known, or a data set with other classes.
+        """
+        data = self.config["data"]
+        if root is None and "rendered" in data:
+            root = rendered_folder(Spec(**data["rendered"]))
+        if root is None:
+            raise ValueError(f"no folder of {data['name']}: give --data-root")
+        index = read_index(data["name"], root, split)
+        if index.classes != self.classes:
+            raise ValueError(f"{root} has {len(index.classes)} classes, not the {len(self.classes)} trained on")
+        return index
+
+    def views(self, index: Index, protocol: Protocol) -> EvaluationViews:
+        """Views of the videos of an index, of clips as in the last phase."""
+        phase = Phase(**self.config["recipe"]["phases"][-1])
+        return protocol.views(index, phase, self.config["data"]["size"], IsolatedDecoder(self.backend))
 
 
 def read_training(folder: Path, which: str = "last") -> Training:
@@ -275,6 +301,30 @@ def read_training(folder: Path, which: str = "last") -> Training:
     model = create_model(config["model"], num_classes=len(classes), **for_clips(config["model"], longest) | arguments)
     safetensors.torch.load_model(model, _weights(folder, which))
     return Training(config, classes, model.eval())
+
+
+def read_config(path: Path, row: str) -> VideoRun:
+    """The run of a config.json, maybe edited by hand.
+
+    Raises:
+        ValueError: it is no such file; the message says what is wrong.
+    """
+    try:
+        config = json.loads(path.read_text())["config"]
+        recipe = config["recipe"] | {"phases": tuple(Phase(**phase) for phase in config["recipe"]["phases"])}
+        spec = config["data"].pop("rendered", None)
+        return VideoRun(
+            table="own",
+            row=row,
+            profile="own",
+            seed=config["seed"],
+            network=Network(config["model"], **config["model_args"]),
+            data=VideoData(**config["data"], rendered=spec and Spec(**spec)),
+            recipe=Recipe(**recipe),
+            protocols={name: Protocol(**protocol) for name, protocol in config["protocols"].items()},
+        )
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no configuration of a training: {type(error).__name__} {error}") from error
 
 
 def rendered_folder(spec: Spec) -> Path:

@@ -1,15 +1,24 @@
 """Training on small videos, with interruptions."""
 
 import copy
+import csv
+import dataclasses
+import io
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
+from tqdm import tqdm
 
 from cpnet.data.decode import decode_frames
 from cpnet.data.encode import write_jpegs
@@ -70,6 +79,13 @@ def same(first, second):
     )
 
 
+def assert_logged(folder, history):
+    """The log has the numbers of all epochs, to the last digit."""
+    with (folder / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [{name: float(value) for name, value in row.items()} for row in rows] == history
+
+
 @pytest.fixture(scope="module")
 def whole(root, tmp_path_factory):
     return fit(root, tmp_path_factory.mktemp("whole"))
@@ -103,52 +119,86 @@ def test_a_finished_training_is_not_trained_again(root, tmp_path):
     assert same(model, again) and same_history == history
 
 
-@pytest.mark.parametrize("steps", [1, 2, 4, 7, 8])
-def test_stopped_after_any_step_it_ends_the_same(root, tmp_path, whole, monkeypatch, steps):
-    done = []
+def stop_after(steps):
+    """A loss that interrupts the training in the step after `steps`."""
+    cross_entropy, calls = torch.nn.functional.cross_entropy, itertools.count(1)
 
     def stop(*arguments):
-        done.append(1)
-        if len(done) > steps:
+        if next(calls) > steps:
             raise KeyboardInterrupt
         return cross_entropy(*arguments)
 
-    cross_entropy = torch.nn.functional.cross_entropy
+    return stop
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 7, 8])
+def test_stopped_after_any_step_it_ends_the_same(root, tmp_path, whole, monkeypatch, steps):
     with monkeypatch.context() as patched:
-        patched.setattr(torch.nn.functional, "cross_entropy", stop)
+        patched.setattr(torch.nn.functional, "cross_entropy", stop_after(steps))
         with pytest.raises(KeyboardInterrupt):
             fit(root, tmp_path, save_every=1)
     resumed, history = fit(root, tmp_path, save_every=2)
     assert same(resumed, whole[0])
     assert history == whole[1]
+    assert_logged(tmp_path, history)
 
 
+LONG = Recipe((Phase(10, 3, 1, 0.02), Phase(4, 4, 1, 0.005, freeze_bn=True)), batch_size=4, decay_epochs=3)
 SCRIPT = """
 import sys; from pathlib import Path
 sys.path[:0] = sys.argv[1:3]
 import test_train
-test_train.fit(Path(sys.argv[3]), Path(sys.argv[4]), save_every=1)
+test_train.fit(Path(sys.argv[3]), Path(sys.argv[4]), test_train.LONG, save_every=1)
 """
+MOMENTS = (
+    "starting",
+    "training",
+    "saving",
+    "training",
+    "saving",
+    "starting",
+    "training",
+    "saving",
+    "training",
+    "saving",
+)
 
 
-def test_killed_at_random_moments_it_ends_the_same(root, tmp_path, whole):
+def wait_for(moment, folder, random):
+    """Sleep until a random time of start-up, or after new steps within an epoch, or while a checkpoint is written."""
+
+    def newest(pattern):
+        return max((int(path.name[6 if path.name[0] == "." else 5 :][:8]) for path in folder.glob(pattern)), default=0)
+
+    deadline = time.monotonic() + 60
+    if moment == "starting":
+        time.sleep(random.uniform(0, 2))
+    else:
+        pattern = "step-*" if moment == "training" else ".step-*.part"
+        steps = newest("step-*") + random.randint(1, 3)
+        while newest(pattern) < steps and time.monotonic() < deadline:
+            time.sleep(0.0005)
+        time.sleep(random.uniform(0, 0.05 if moment == "training" else 0.004))
+
+
+def test_killed_at_random_moments_it_ends_the_same(root, tmp_path_factory):
+    expected, history = fit(root, tmp_path_factory.mktemp("long"), LONG)
+    folder = tmp_path_factory.mktemp("killed")
     here = os.path.dirname(__file__)
-    command = [sys.executable, "-c", SCRIPT, here, os.path.dirname(here), str(root), str(tmp_path)]
+    command = [sys.executable, "-c", SCRIPT, here, os.path.dirname(here), str(root), str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     random = np.random.RandomState(0)
-    for _ in range(3):
+    for moment in MOMENTS:
         process = subprocess.Popen(command, env=environment)
-        steps = len(list(tmp_path.glob("step-*")))
-        deadline = time.monotonic() + 120
-        while len(list(tmp_path.glob("step-*"))) == steps == 0 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(random.uniform(0, 0.3))
+        wait_for(moment, folder, random)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert process.wait() == -signal.SIGKILL, f"had ended before it was killed while {moment}"
+    assert find_checkpoint(folder).name not in ("step-00000000", f"step-{3 * 14:08d}")
     subprocess.run(command, env=environment, check=True)
     model = make_model()
-    load_checkpoint(find_checkpoint(tmp_path), model)
-    assert same(model, whole[0])
+    state = load_checkpoint(find_checkpoint(folder), model)
+    assert same(model, expected) and state["history"] == history
+    assert_logged(folder, history)
 
 
 def test_workers_do_not_change_the_weights(root, tmp_path, whole):
@@ -191,3 +241,184 @@ def test_a_loss_that_is_not_finite_stops_and_is_not_saved(root, tmp_path):
     with pytest.raises(FloatingPointError, match="lower lr"):
         fit(root, tmp_path, model=model)
     assert find_checkpoint(tmp_path) is None
+
+
+def stop_at_epoch(number):
+    """A validation that is interrupted in the given epoch, counted from 1."""
+    calls = itertools.count(1)
+
+    def validate(model, phase):
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return {"val_top1": 50.0}
+
+    return validate
+
+
+def test_a_log_that_was_not_written_is_made_up_for(root, tmp_path, monkeypatch):
+    recipe = Recipe((Phase(1, 3, 1),), batch_size=4)
+    with monkeypatch.context() as patched:
+        patched.setattr(csv, "DictWriter", lambda *args, **options: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            fit(root, tmp_path, recipe)
+    assert not (tmp_path / "log.csv").exists()
+    _, history = fit(root, tmp_path, recipe)
+    assert len(history) == 1
+    assert_logged(tmp_path, history)
+
+
+def test_one_bar_a_phase_goes_on_where_training_does(root, tmp_path, monkeypatch):
+    bars = []
+
+    def bar(show, **options):
+        bars.append(tqdm(file=io.StringIO(), ncols=200, mininterval=0, disable=not show, **options))
+        return bars[-1]
+
+    monkeypatch.setattr("cpnet.engine.train.progress_bar", bar)
+    with pytest.raises(KeyboardInterrupt):
+        fit(root, tmp_path, validate=stop_at_epoch(2), save_every=2, progress=True, position=1)
+    fit(root, tmp_path, validate=stop_at_epoch(0), progress=True, position=1)
+    assert [(b.desc, b.initial, b.n, b.total, -b.pos) for b in bars] == [
+        ("phase 1 of 2", 0, 6, 6, 1),
+        ("phase 1 of 2", 5, 6, 6, 1),
+        ("phase 2 of 2", 0, 3, 3, 1),
+    ]
+    first, resumed, second = (b.fp.getvalue() for b in bars)
+    assert "epoch=1/2, loss=" in first and "epoch=2/2, loss=" in first
+    assert "epoch=2/2, loss=" in resumed and "val_top1=50.0" in resumed and "epoch=1/2" not in resumed
+    assert "epoch=1/1, loss=" in second
+
+
+def test_tensorboard_gets_each_epoch_once(root, tmp_path, monkeypatch):
+    scalars = []
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            assert folder == str(tmp_path / "tensorboard")
+
+        def add_scalar(self, name, value, step):
+            scalars.append((name, step, value))
+
+        def flush(self):
+            pass
+
+        def close(self):
+            scalars.append("closed")
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=SummaryWriter))
+    for number in (2, 3, 0):  # the second time, two epochs after that of the first
+        try:
+            _, history = fit(root, tmp_path, validate=stop_at_epoch(number), tensorboard=True)
+        except KeyboardInterrupt:
+            continue
+    written = [scalar for scalar in scalars if scalar != "closed"]
+    assert written == [(name, i, value) for i, epoch in enumerate(history, 1) for name, value in epoch.items()]
+    assert len(history) == 3 and scalars.count("closed") == 3
+
+
+def test_tensorboard_that_is_missing_is_asked_for(root, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ValueError, match="pip install tensorboard"):
+        fit(root, tmp_path, tensorboard=True)
+    assert find_checkpoint(tmp_path) is None
+
+
+class Compiled(torch.nn.Module):
+    """Stands for what `torch.compile` makes of a module, and counts its calls."""
+
+    def __init__(self, module):
+        super().__init__()
+        self._orig_mod, self.calls = module, 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self._orig_mod(x)
+
+
+def test_compiled_networks_are_trained_and_plain_ones_saved(root, tmp_path, whole, monkeypatch):
+    compiled, validated = [], []
+
+    def compile(module):
+        compiled.append(Compiled(module))
+        return compiled[-1]
+
+    def validate(model, phase):
+        validated.append(model)
+        return {}
+
+    monkeypatch.setattr(torch, "compile", compile)
+    model, history = fit(root, tmp_path, compile=True, validate=validate)
+    assert [network.calls for network in compiled] == [6, 3]  # steps of the phases
+    assert all(network is model for network in validated)
+    assert same(model, whole[0]) and history == whole[1]
+    saved = make_model()
+    load_checkpoint(find_checkpoint(tmp_path), saved)
+    assert same(saved, model)
+
+
+@pytest.fixture
+def accelerate_state():
+    """Accelerate keeps the precision of the whole process: leave the others' as it was."""
+    yield
+    AcceleratorState._reset_state()
+
+
+@pytest.mark.usefixtures("accelerate_state")
+def test_bfloat16_is_for_the_forward_pass_only(root, tmp_path, whole):
+    careful = Recipe(tuple(dataclasses.replace(phase, lr=1e-5) for phase in TWO_PHASES), batch_size=4)
+    half = dataclasses.replace(careful, precision="bf16")
+    seen, validated = [], []
+
+    def look(module, inputs, output):
+        (seen if module.training else validated).append(output.dtype)
+
+    def validate(model, phase):
+        model.eval()(torch.zeros(1, 3, 3, 16, 16))
+        return {}
+
+    model = make_model()
+    model.fc.register_forward_hook(look)
+    _, history = fit(root, tmp_path, half, model, validate=validate)
+    assert set(seen) == {torch.bfloat16} and set(validated) == {torch.float32}
+    _, single = fit(root, tmp_path / "single", careful)
+    losses, expected = ([e["train_loss"] for e in numbers] for numbers in (history, single))
+    assert losses != expected and losses == pytest.approx(expected, rel=0.1)
+    file = find_checkpoint(tmp_path) / "model.safetensors"
+    assert {t.dtype for t in load_file(file).values()} == {torch.float32, torch.int64}  # counters of batches
+    assert same(fit(root, tmp_path / "again")[0], whole[0])  # precisions of one process do not mix
+
+
+def test_an_accelerator_of_another_precision_is_refused(root, tmp_path):
+    half = dataclasses.replace(RECIPE, precision="bf16")
+    with pytest.raises(ValueError, match=r"precision='bf16', but the accelerator mixed_precision='no'"):
+        fit(root, tmp_path, half, accelerator=Accelerator(mixed_precision="no"))
+
+
+def test_recipes_that_cannot_be_followed_are_refused():
+    with pytest.raises(ValueError, match="precision='half': choose one of fp32, bf16, fp16"):
+        Recipe(precision="half")
+    with pytest.raises(ValueError, match="freeze the later ones too"):
+        Recipe((Phase(freeze_bn=True), Phase()))
+
+
+def scaling():
+    """An accelerator with a scaled loss, as for float16, which needs a GPU; gradients overflow in the first steps."""
+    accelerator = Accelerator(mixed_precision="no")
+    accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127, growth_interval=3)
+    return accelerator
+
+
+@pytest.mark.parametrize("steps", [2, 5, 8])
+def test_skipped_steps_and_the_scale_of_the_loss_outlive_an_interruption(root, tmp_path, whole, monkeypatch, steps):
+    accelerator = scaling()
+    expected, history = fit(root, tmp_path / "whole", accelerator=accelerator)
+    assert not same(expected, whole[0])  # steps were skipped
+    assert not same(expected, make_model()) and np.isfinite([e["train_loss"] for e in history]).all()
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.nn.functional, "cross_entropy", stop_after(steps))
+        with pytest.raises(KeyboardInterrupt):
+            fit(root, tmp_path / "stopped", accelerator=scaling(), save_every=1)
+    resumed = scaling()
+    model, same_history = fit(root, tmp_path / "stopped", accelerator=resumed)
+    assert same(model, expected) and same_history == history
+    assert resumed.scaler.state_dict() == accelerator.scaler.state_dict()
