@@ -5,11 +5,12 @@ import tempfile
 
 import pytest
 
-_no_results = tempfile.TemporaryDirectory(prefix="cpnet-no-results-")
-os.environ["CPNET_LOCAL_RESULTS"] = _no_results.name
+_runs = tempfile.TemporaryDirectory(prefix="cpnet-runs-")
+os.environ["CPNET_RUNS"] = _runs.name
+os.environ["CPNET_LOCAL_RESULTS"] = os.path.join(_runs.name, "results")
 os.environ["TQDM_DISABLE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small nets: more threads spin, on a busy machine for minutes
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    _no_results.cleanup()
+    _runs.cleanup()

@@ -24,6 +24,7 @@ def reproduce(
     rerun: bool = False,
     out: Path | None = None,
     jobs: int = 1,
+    dry_run: bool = False,
     budget: str | None = None,
     device: str = "cpu",
     data_root: Path | None = None,
@@ -34,7 +35,7 @@ def reproduce(
     """Train the runs of a table that are not stored yet, and print the table; call again to go on after a stop.
 
     Args:
-        table: table1, table1_controls, table5a or table5a_search.
+        table: table1, table1_controls, table5a, table5a_search, or all.
         profile: data and network size; "paper" is the published schedule on the real data.
         rows: only these rows of the table; all if none is given.
         seeds: only these seeds; all if none is given.
@@ -42,6 +43,7 @@ def reproduce(
         rerun: train even what is stored.
         out: folder for new results; runs/results if none is given.
         jobs: runs trained side by side, each with its share of the cores.
+        dry_run: of profile paper, print what the runs would cost, and the command that starts each, and train nothing.
         budget: time after which no further run is begun, such as 90s, 150m or 8h; those under way finish.
         device: cpu, cuda, cuda:1, ...
         data_root: folder of the real data set, for profile paper.
@@ -50,11 +52,15 @@ def reproduce(
         tensorboard: write curves of runs on videos for TensorBoard.
     """
     from cpnet.experiments import table1
+    from cpnet.experiments.plan import print_plan
     from cpnet.experiments.run import is_main_process
     from cpnet.experiments.run import reproduce as reproduce_runs
     from cpnet.experiments.tables import select_runs
 
     runs = table1.live_runs() if live else select_runs(table, profile, rows, seeds)
+    if dry_run:
+        print_plan(runs, data_root)
+        return
     frame = reproduce_runs(
         runs,
         rerun=rerun,
@@ -314,6 +320,34 @@ def bench_models(
     bench.bench_models(device, repeats, depth, (batch_size, num_frames, size), width)
 
 
+def bench_train(
+    *,
+    device: str = "cpu",
+    repeats: int = 5,
+    depth: Literal[18, 34, 101] = 18,
+    batch_size: int = 2,
+    num_frames: int = 8,
+    size: int = 112,
+    width: int = 64,
+    k: int = 8,
+) -> None:
+    """Time and peak memory of a training step with CP modules against NL blocks at the same places, and against neither.
+
+    Args:
+        device: cpu or cuda.
+        repeats: timings to take the median of.
+        depth: of the ResNet.
+        batch_size: clips in a step.
+        num_frames: T of a clip; growth is measured from T to 4 T.
+        size: height and width of a clip.
+        width: channels of conv1, 64 in the paper.
+        k: proposals of the CP modules.
+    """
+    from cpnet import bench
+
+    bench.bench_train(device, repeats, depth, (batch_size, num_frames, size), width, k)
+
+
 def bench_data(
     dataset: Literal["kinetics", "something", "jester"] | None = None,
     *,
@@ -511,6 +545,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "summary": summary,
     "bench cp": bench_cp,
     "bench models": bench_models,
+    "bench train": bench_train,
     "bench data": bench_data,
     "data check": data_check,
     "data render": data_render,

@@ -55,7 +55,6 @@ def write(record: Record, root: Path, weights: Mapping[str, Tensor] | None = Non
     if missing:
         raise ValueError(f"the record of {record.get('row')!r} lacks {', '.join(missing)}")
     path = record_path(root, *(record[field] for field in FIELDS[:5]))
-    path.parent.mkdir(parents=True, exist_ok=True)
     if weights is not None:  # before the JSON, whose presence says that the run is complete
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
         write_atomically(path.with_suffix(".safetensors"), safetensors.torch.save(tensors))
@@ -144,6 +143,8 @@ def _processor() -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file, and the folders above it: readers see all of it or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         file.write(content)
         file.flush()

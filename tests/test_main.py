@@ -1,8 +1,15 @@
+import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
+import torch
+from made_jester import make_jester
 
 from cpnet.__main__ import COMMANDS, main
+from cpnet.engine.scores import load_scores
 from cpnet.results import REPOSITORY
 
 TEXTS = ("README.md", "CONTRIBUTING.md", "results/README.md", "book/*.md", "notebooks/*.ipynb", "cpnet/**/*.py")
@@ -17,7 +24,7 @@ def test_every_subcommand_has_help(command, capsys):
 
 
 def test_errors_of_the_user_are_one_line():
-    with pytest.raises(SystemExit, match=r"^no row 'x' in table1: choose among"):
+    with pytest.raises(SystemExit, match=r"^error: no row 'x' in table1: choose among"):
         main(["reproduce", "table1", "--rows", "x"])
 
 
@@ -39,7 +46,12 @@ def test_documented_commands_exist():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["reproduce", "table1", "--seeds", "99"], "no run of table1 has seed 99"),
+        (["reproduce", "table1", "--seeds", "99"], "error: no seed 99 in table1: choose among 0, 1"),
+        (["reproduce", "table1", "--budget", "3 days"], "error: budget '3 days': give a number of seconds, minutes"),
+        (["predict", "nowhere.mp4", "--checkpoint", "nowhere"], "error: no config.json in nowhere: give the folder"),
+        (["evaluate", "nowhere"], "error: no config.json in nowhere"),
+        (["train", "--out", "x", "--data-root", "nowhere"], "error: no annotation under nowhere: looked for"),
+        (["train", "--out", "x", "--data-root", "y", "--protocol", "9"], "error: protocol '9': give clips x crops"),
         (["models", "zzz*"], "error: no network matches 'zzz*': there are artnet_resnet101"),
         (["summary", "cpnet_toy", "--num-frames", "0"], "error: --num-frames 0: give 1 or more"),
         (["summary", "c2d_resnet18", "--k", "3"], "error: c2d_resnet18 takes no argument k"),
@@ -63,3 +75,78 @@ def test_a_summary_has_the_paper_s_stages(capsys):
     out = capsys.readouterr().out
     assert "8×8×4" in out and "[3×3, 64; 3×3, 64; CP module] × 2" in out
     assert "weights of convolutions and linear layers: " in out and "multiply-adds: " in out
+
+
+OWN = ["--data.name", "jester", "--data.size", "16", "--network.width", "4", "--network.positions", "4"]
+OWN += ["--network.k", "2", "--recipe.batch-size", "4", "--recipe.phases.0.epochs", "2"]
+OWN += ["--recipe.phases.0.num-frames", "3", "--recipe.phases.0.frame-step", "1", "--workers", "0", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A data set, and the folder of a training on it by the command line."""
+    folder = tmp_path_factory.mktemp("main")
+    root = make_jester(folder / "jester", val=5, test=4)
+    main(["train", "--out", str(folder / "own"), "--data-root", str(root), *OWN])
+    return root, folder / "own"
+
+
+def test_a_training_leaves_all_that_is_needed_to_use_it(trained):
+    _, folder = trained
+    assert {"config.json", "checkpoints", "result.json"} <= {path.name for path in folder.iterdir()}
+    assert len((folder / "checkpoints" / "log.csv").read_text().splitlines()) == 3
+    record = json.loads((folder / "result.json").read_text())
+    assert record["n_expected"] == 5 and record["config"]["model"] == "cpnet_resnet18"
+
+
+def test_a_training_goes_on_or_refuses_to(trained, capsys):
+    root, folder = trained
+    before = (folder / "checkpoints" / "log.csv").read_text()
+    main(["train", "--out", str(folder), "--data-root", str(root), *OWN])
+    assert "5 of 5 videos scored" in capsys.readouterr().out
+    assert (folder / "checkpoints" / "log.csv").read_text() == before
+    with pytest.raises(SystemExit, match="exists already: give another folder, or --resume auto"):
+        main(["train", "--out", str(folder), "--data-root", str(root), *OWN, "--resume", "never"])
+
+
+def test_an_evaluation_prints_accuracy_and_keeps_scores(trained, capsys, tmp_path):
+    root, folder = trained
+    dump = tmp_path / "scores.safetensors"
+    main(["evaluate", str(folder), "--data-root", str(root), "--protocol", "2x3", "--k", "4", "--dump", str(dump)])
+    out = capsys.readouterr().out
+    kept = load_scores(dump)
+    top1 = 100 * (kept.scores.argmax(1) == torch.tensor(kept.labels)).double().mean().item()
+    assert f"top-1 {top1:.2f} %, top-5 100.00 %, 2x3, jester val" in out and len(kept.ids) == 5
+
+
+def test_a_test_split_without_labels_gives_submissions_and_no_accuracy(trained, capsys, tmp_path):
+    root, folder = trained
+    main(["evaluate", str(folder), "--data-root", str(root), "--split", "test", "--submission", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert "no labels here: no accuracy" in out and "top-1" not in out
+    assert len((tmp_path / "jester-test-labels.csv").read_text().splitlines()) == 4
+
+
+def test_a_prediction_of_any_file_is_its_evaluation(trained, capsys, tmp_path):
+    root, folder = trained
+    dump = tmp_path / "scores.safetensors"
+    main(["evaluate", str(folder), "--data-root", str(root), "--dump", str(dump)])
+    kept = load_scores(dump)
+    video = root / "20bn-jester-v1" / kept.ids[0]
+    capsys.readouterr()
+    main(["predict", str(video), "--checkpoint", str(folder), "--protocol", "1x1", "--device", "cpu"])
+    lines = capsys.readouterr().out.splitlines()
+    best = kept.scores[0].sort(descending=True)
+    assert lines == [
+        f"{100 * s:6.2f} %  {kept.classes[c]}" for s, c in zip(*map(torch.Tensor.tolist, best), strict=True)
+    ]
+
+
+def test_torchrun_trains_and_tests_each_video_once(trained, tmp_path):
+    root, _ = trained
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "cpnet"]
+    command = [*launch, "train", "--out", str(tmp_path / "own"), "--data-root", str(root), *OWN]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("5 of 5 videos scored") == 1  # an odd number, by two processes, of which one speaks
+    assert len((tmp_path / "own" / "checkpoints" / "log.csv").read_text().splitlines()) == 3

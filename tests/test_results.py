@@ -98,6 +98,9 @@ def test_the_local_root_can_be_moved(monkeypatch, tmp_path):
     monkeypatch.setenv("CPNET_LOCAL_RESULTS", str(tmp_path))
     assert results.local_root() == tmp_path
     monkeypatch.delenv("CPNET_LOCAL_RESULTS")
+    monkeypatch.setenv("CPNET_RUNS", str(tmp_path / "runs"))
+    assert results.local_root() == tmp_path / "runs" / "results"
+    monkeypatch.delenv("CPNET_RUNS")
     assert results.local_root() == results.REPOSITORY / "runs" / "results"
 
 

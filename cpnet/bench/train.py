@@ -1,8 +1,8 @@
 """Time and memory of a training step: C2D, C2D with attention over all pairs, C2D with k correspondences a position.
 
 Section 4 and supplement G of the paper say that k correspondences save memory and computation. Two forms of attention
-are measured. "NL" is `NonLocalBlock`, whose fused kernel never holds the N x N matrix; "stored" computes the same and
-keeps the matrix for the backward pass, as was usual when the paper was written.
+are measured. "NL" is `NonLocalBlock`, with the fused kernel that never holds the N x N matrix where torch picks it;
+"stored" computes the same and keeps the matrix for the backward pass, as was usual when the paper was written.
 """
 
 from collections.abc import Callable, Iterator, Sequence

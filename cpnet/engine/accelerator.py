@@ -33,4 +33,9 @@ def make_accelerator(device: str, precision: str = "fp32") -> Accelerator:
         if kind.index is not None:
             torch.cuda.set_device(kind)
     AcceleratorState._reset_state()  # runs in one process may differ in precision
-    return Accelerator(cpu=kind.type == "cpu", mixed_precision={"fp32": "no"}.get(precision, precision))
+    return Accelerator(cpu=kind.type == "cpu", mixed_precision=mixed_precision(precision))
+
+
+def mixed_precision(precision: str) -> str:
+    """Accelerate's word for a recipe's precision."""
+    return "no" if precision == "fp32" else precision

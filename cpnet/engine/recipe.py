@@ -19,7 +19,8 @@ class Phase:
 
     Attributes:
         epochs: passes over the training set.
-        num_frames, frame_step: T of a clip, and the distance of neighbouring frames.
+        num_frames: T of a clip.
+        frame_step: distance of neighbouring frames.
         lr: base learning rate.
         freeze_bn: batch norms keep statistics, gamma and beta; the paper's second and later phases.
     """

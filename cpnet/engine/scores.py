@@ -1,7 +1,6 @@
 """Scores of videos kept on disk, and the files that servers of test sets take."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from cpnet.data.layouts import NO_LABEL
+from cpnet.results import write_atomically
 
 KEY = "cpnet_scores"  # of the texts in a file's metadata: one key, as the order of several is not defined
 LISTED = 5  # classes of each video in a submission
@@ -51,7 +51,7 @@ def save_scores(
     _check(path, kept)
     texts = json.dumps({"version": 1, "ids": kept.ids, "classes": kept.classes})
     tensors = {"scores": kept.scores, "labels": torch.tensor(kept.labels, dtype=torch.int64)}
-    _write(path, save(tensors, {KEY: texts}))
+    write_atomically(path, save(tensors, {KEY: texts}))
 
 
 def load_scores(path: Path) -> Scores:
@@ -118,7 +118,7 @@ def _activitynet(folder: Path, dataset: str, scores: Scores, ranking: list[list[
     }
     content = {"version": "KINETICS VERSION 1.0", "results": results, "external_data": {}}
     path = folder / f"{dataset}-test.json"
-    _write(path, json.dumps(content, allow_nan=False).encode())
+    write_atomically(path, json.dumps(content, allow_nan=False).encode())
     return [path]
 
 
@@ -133,7 +133,7 @@ def _twentybn(folder: Path, dataset: str, scores: Scores, ranking: list[list[int
     paths = []
     for variant, lines in rows.items():
         paths.append(folder / f"{dataset}-test-{variant}.csv")
-        _write(paths[-1], "".join(";".join(line) + "\n" for line in lines).encode())
+        write_atomically(paths[-1], "".join(";".join(line) + "\n" for line in lines).encode())
     return paths
 
 
@@ -153,14 +153,3 @@ def _check(path: Path, scores: Scores) -> None:
     if wrong.any():
         video = ids[int(wrong.nonzero()[0])]
         raise ValueError(f"{path}: scores of video {video!r} are infinite, or NaN in part: give numbers, or all NaN")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)

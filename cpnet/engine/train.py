@@ -19,6 +19,7 @@ from tqdm import tqdm
 from cpnet.data.loader import training_batches
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import TrainingClips
+from cpnet.engine.accelerator import make_accelerator, mixed_precision
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from cpnet.engine.recipe import Phase, Recipe, batch_norm_momentum, learning_rate, make_optimizer
 from cpnet.progress import progress_bar
@@ -285,14 +286,9 @@ def _summary_writer(folder: Path, main: bool) -> Any:
 
 def _accelerator(recipe: Recipe, given: Accelerator | None) -> Accelerator:
     """An accelerator of the recipe's precision: the given one, if any."""
-    from accelerate import Accelerator  # here and not above: in a notebook its import warns about progress bars
-    from accelerate.state import AcceleratorState
-
-    precision = "no" if recipe.precision == "fp32" else recipe.precision
     if given is None:
-        if AcceleratorState._shared_state.get("_mixed_precision", precision) != precision:
-            AcceleratorState._reset_state()  # or else no process could train in one precision after another
-        return Accelerator(mixed_precision=precision)
+        return make_accelerator("cuda" if torch.cuda.is_available() else "cpu", recipe.precision)
+    precision = mixed_precision(recipe.precision)
     if given.mixed_precision != precision:
         raise ValueError(
             f"the recipe has precision={recipe.precision!r}, but the accelerator "

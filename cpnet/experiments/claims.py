@@ -30,6 +30,19 @@ class Claim:
     judge: Callable[[pd.DataFrame], Verdict]
 
 
+def difference_at_least(first: float, second: float, n: int, least: float) -> Verdict:
+    """Whether accuracy `first` exceeds `second` by `least` points, by a 95 % interval over the n clips of each.
+
+    The clips are taken as independent samples, which for nets tested on the same clips is cautious.
+    """
+    variance = sum(p * (100 - p) / n for p in (first, second))
+    half, difference = 1.96 * variance**0.5, first - second
+    evidence = f"{first:.1f} - {second:.1f} = {difference:.1f} ± {half:.1f} points"
+    if abs(difference - least) <= half:
+        return Verdict("undecided", evidence)
+    return Verdict("holds" if difference > least else "does not hold", evidence)
+
+
 def judge_all(claims: list[Claim], frame: pd.DataFrame) -> pd.DataFrame:
     """One row a claim: statement, source, statistic, outcome, evidence."""
     rows = []

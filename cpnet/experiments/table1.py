@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from cpnet.engine.memory import saved_for_backward
+from cpnet.experiments.cells import mean_sd
 from cpnet.experiments.claims import Claim, Verdict
 from cpnet.experiments.profiles import check_profile
 from cpnet.experiments.toy_run import Schedule, ToyRun
@@ -172,11 +173,6 @@ def memory_of_positions() -> pd.DataFrame:
         rows[name] = [*counts, counts[-1] * (32 / resolutions[-1]) ** (2 * growth)]
     columns = [*(f"4x{size}x{size}" for size in resolutions), "4x32x32 (scaled)"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(1)
-
-
-def mean_sd(values: pd.Series) -> str:
-    """ "97.4 ± 0.3", or "97.4" of a single value."""
-    return f"{values.mean():.1f} ± {values.std():.1f}" if len(values) > 1 else f"{values.mean():.1f}"
 
 
 def claims() -> list[Claim]:

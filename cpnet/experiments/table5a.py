@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pandas as pd
+
 from cpnet.data.rendered import Spec
 from cpnet.engine.protocols import Protocol
+from cpnet.experiments.cells import mean_sd
+from cpnet.experiments.claims import Claim, Verdict, difference_at_least
 from cpnet.experiments.profiles import Setting, something
 from cpnet.experiments.video_run import VideoRun
+from cpnet.paper import read_table
 
 TABLE, SEARCH = "table5a", "table5a_search"
 
@@ -18,7 +23,8 @@ BEST_LEARNING_RATE = {"c2d_resnet18": 4e-3, "c3d_resnet18": 4e-3, "nl_resnet18":
 TUNING = Spec("something", train=0, val=500, size=72, seed=1)
 
 PAPER_GAIN = 14.0  # points of validation accuracy over C2D, "significant (>14%)"
-TIMES_CHANCE = 3
+VAL_CLIPS, PARTNERED_CLIPS = 500, 429  # of the stand-in at profile cpu, and those of classes with a partner
+GUESSING = 50.0  # percent of partners told apart by who does not see the order of frames
 
 
 def runs(profile: str = "cpu", *, seeds: Sequence[int] = (0,)) -> list[VideoRun]:
@@ -62,3 +68,80 @@ def _run(table: str, row: str, profile: str, seed: int, setting: Setting, protoc
         protocols=protocols,
         tuning=TUNING if profile == "cpu" else None,
     )
+
+
+def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
+    """Table 5(a), validation, paper | ours, in percent: ours on the stand-in, by single clips."""
+    paper = read_table("table5a").set_index(["row", "column"])["text"]
+    rows = []
+    for row in BEST_LEARNING_RATE:
+        ours = frame[(frame["table"] == TABLE) & (frame["row"] == row)]
+        cells = {"network": row, "learning rate": f"{BEST_LEARNING_RATE[row]:g}"}
+        for metric, title in (("val_top1", "top-1"), ("val_top5", "top-5")):
+            cells[f"{title}, paper"] = paper.get((row, metric), "")
+            cells[f"{title}, ours"] = mean_sd(ours[metric]) if len(ours) else "not run"
+        for metric, title in (
+            ("val_top1_2x3", "top-1, 2x3 views"),
+            ("val_top1_shuffled", "top-1, shuffled"),
+            ("val_partners", "partners"),
+            ("val_partners_shuffled", "partners, shuffled"),
+        ):
+            cells[title] = mean_sd(ours[metric]) if len(ours) else "not run"
+        rows.append(cells)
+    return pd.DataFrame(rows).set_index("network")
+
+
+def claims() -> list[Claim]:
+    """What Section 5.4 says of CP modules, and what the stand-in adds."""
+    clips = "95 % interval over validation clips, one seed"
+    return [
+        Claim(
+            "CP modules raise the accuracy of C2D by more than 14 points",
+            "paper",
+            clips,
+            lambda frame: _compare(frame, "val_top1", PAPER_GAIN),
+        ),
+        Claim(
+            "CPNet tells films from the same films played backwards",
+            "ours",
+            f"partners told apart above {GUESSING:.0f} %, {clips}",
+            lambda frame: _against_guessing(frame, "cpnet_resnet18", "val_partners", above=True),
+        ),
+        Claim(
+            "C2D does not",
+            "ours",
+            f"partners told apart at {GUESSING:.0f} %, {clips}",
+            lambda frame: _against_guessing(frame, "c2d_resnet18", "val_partners", above=False),
+        ),
+        Claim(
+            "nor does CPNet where frames are shuffled",
+            "ours",
+            f"partners told apart at {GUESSING:.0f} %, {clips}",
+            lambda frame: _against_guessing(frame, "cpnet_resnet18", "val_partners_shuffled", above=False),
+        ),
+    ]
+
+
+def _value(frame: pd.DataFrame, row: str, metric: str) -> float | None:
+    """Of seed 0 at profile cpu."""
+    if not len(frame):
+        return None
+    ours = frame[(frame["row"] == row) & (frame["profile"] == "cpu") & (frame["seed"] == 0)]
+    return float(ours[metric].iloc[0]) if len(ours) else None
+
+
+def _compare(frame: pd.DataFrame, metric: str, least: float) -> Verdict:
+    cpnet, c2d = (_value(frame, row, metric) for row in ("cpnet_resnet18", "c2d_resnet18"))
+    if cpnet is None or c2d is None:
+        return Verdict("not run", "no result at profile cpu")
+    return difference_at_least(cpnet, c2d, VAL_CLIPS, least)
+
+
+def _against_guessing(frame: pd.DataFrame, row: str, metric: str, *, above: bool) -> Verdict:
+    value = _value(frame, row, metric)
+    if value is None:
+        return Verdict("not run", "no result at profile cpu")
+    half = 1.96 * (GUESSING * (100 - GUESSING) / PARTNERED_CLIPS) ** 0.5
+    evidence = f"{value:.1f} % of {PARTNERED_CLIPS} clips, guessing is {GUESSING:.0f} ± {half:.1f} %"
+    apart = value > GUESSING + half
+    return Verdict("holds" if apart == above else "does not hold", evidence)

@@ -14,14 +14,14 @@ RUNS: dict[str, Callable[[str], Sequence[Run]]] = {
 
 
 def select_runs(table: str, profile: str = "cpu", rows: Sequence[str] = (), seeds: Sequence[int] = ()) -> list[Run]:
-    """The runs of a table at a profile; only those of some rows and seeds, if any are given.
+    """The runs of a table at a profile, or of "all"; only those of some rows and seeds, if any are given.
 
     Raises:
         ValueError: no such table, row or seed; the message lists those there are.
     """
-    if table not in RUNS:
-        raise ValueError(f"no table {table!r}: choose among {', '.join(RUNS)}")
-    runs = RUNS[table](profile)
+    if table not in (*RUNS, "all"):
+        raise ValueError(f"no table {table!r}: choose among {', '.join(RUNS)}, all")
+    runs = [run for name in RUNS if table in (name, "all") for run in RUNS[name](profile)]
     names, numbers = ([*dict.fromkeys(part)] for part in zip(*((run.row, run.seed) for run in runs), strict=True))
     for what, wanted, known in (("row", rows, names), ("seed", seeds, numbers)):
         unknown = [value for value in wanted if value not in known]

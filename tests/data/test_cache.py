@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numbered_videos import numbered, numbers
 
-from cpnet.data.cache import FrameCache
+from cpnet.data.cache import DiskCache, FrameCache
 from cpnet.data.decode import decode_frames
 from cpnet.data.encode import write_jpegs
 from cpnet.data.layouts import Video
@@ -76,3 +76,28 @@ def test_memory_does_not_grow_with_the_number_of_videos(tmp_path, backend):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     early, late = map(float, done.stdout.split())
     assert late <= early + 50
+
+
+def test_an_array_on_disk_has_the_frames_of_the_decoder_and_is_decoded_once_by_all(videos, tmp_path):
+    read = []
+    first, second = (
+        DiskCache(lambda path, indices: read.append(path.name) or decode_frames(path, indices), tmp_path / "decoded")
+        for _ in range(2)
+    )
+    for cache in (first, second, first):
+        for indices in ([3, 0, 9, 3], range(10), lambda length: [length - 1]):
+            for _, path, _ in videos:
+                assert np.array_equal(cache(path, indices), decode_frames(path, indices))
+    assert read == ["a", "b", "c"]
+    with pytest.raises(IndexError, match="has 10 frames, but frame 10"):
+        first(videos[0].path, [10])
+
+
+def test_what_cannot_be_decoded_to_its_end_is_not_kept_on_disk(videos, tmp_path):
+    (videos[1].path / "00007.jpg").write_bytes(b"damaged")
+    cache = DiskCache(decode_frames, tmp_path / "decoded")
+    assert numbers(cache(videos[1].path, [2, 5])) == [2, 5]
+    with pytest.raises(ValueError, match="00007"):
+        cache(videos[1].path, [6])
+    cache(videos[0].path, [0])
+    assert len(list((tmp_path / "decoded").iterdir())) == 1

@@ -45,11 +45,6 @@ def test_every_run_is_stored_with_weights_and_provenance(run):
     assert record["params"]["trainable"] == sum(p.numel() for p in model.parameters())
 
 
-def test_results_holds_nothing_that_no_run_owns():
-    owned = {run.stored((results.COMMITTED,)) for run in EVERY_RUN}
-    assert set(results.COMMITTED.rglob("*.json")) == owned
-
-
 def test_cpnet_needs_at_most_half_of_the_epochs(stored):
     curves = stored.loc[stored["row"] == "cpnet", "curve_val_top1"]
     first = [next(i for i, value in enumerate(curve, 1) if value >= table1.PAPER_CPNET_VAL) for curve in curves]
@@ -141,5 +136,5 @@ def test_scorecard_has_a_row_a_table():
     card = scorecard()
     assert list(card.index) == list(TABLES)
     assert set(card["outcome"]) <= set(OUTCOMES)
-    assert (card["outcome"].drop(["Table 1", "Tables 2, 6–8"]) == "not run").all()
+    assert (card["outcome"].drop(["Table 1", "Tables 2, 6–8", "Table 5(a)"]) == "not run").all()
     assert card.loc["Tables 2, 6–8", ["outcome", "claims"]].tolist() == ["does not hold", "7 of 9 hold"]
