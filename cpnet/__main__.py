@@ -331,7 +331,7 @@ def bench_train(
     width: int = 64,
     k: int = 8,
 ) -> None:
-    """Time and peak memory of a training step with CP modules against NL blocks at the same places, and against neither.
+    """Time and peak memory of a training step with CP modules, with NL blocks at the same places, and with neither.
 
     Args:
         device: cpu or cuda.

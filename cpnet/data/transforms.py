@@ -4,6 +4,7 @@ Frames come as uint8 (T, H, W, 3) and leave as uint8 (3, T, S, S), which is chea
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,7 +12,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from cpnet.data.clips import Crop, resized, take
+from cpnet.data.clips import Crop, crops, resized, take
+
+Augmentation = Literal["released", "crops", "none"]
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB
 AREA, RATIO, TRIES = (0.5, 1.0), (0.9, 1.1), 10
@@ -24,7 +27,12 @@ def clip_generator(seed: int, epoch: int, index: int) -> torch.Generator:
 
 
 def training_clip(
-    frames: np.ndarray, label: int, size: int, generator: torch.Generator, flip_label_map: Mapping[int, int] | None
+    frames: np.ndarray,
+    label: int,
+    size: int,
+    generator: torch.Generator,
+    flip_label_map: Mapping[int, int] | None,
+    augmentation: Augmentation = "released",
 ) -> tuple[Tensor, int]:
     """A random crop, colours jittered, maybe mirrored.
 
@@ -34,12 +42,18 @@ def training_clip(
         size: S of the clip.
         generator: source of all draws.
         flip_label_map: labels that swap when a clip is mirrored, {} if none does; None to mirror no clip.
+        augmentation: "released", as the released code; "crops", without the colours; "none", the view of a test.
 
     Returns:
         The clip (3, T, S, S), uint8, and its label.
     """
+    if augmentation == "none":
+        height, width = resized(frames.shape[1], frames.shape[2], size)
+        return view(frames, crops(height, width, size, 1)[0], size), label
     top, left, height, width = random_crop(frames.shape[1], frames.shape[2], generator)
-    cut = jitter(frames[:, top : top + height, left : left + width], generator)
+    cut = frames[:, top : top + height, left : left + width]
+    if augmentation == "released":
+        cut = jitter(cut, generator)
     clip = _resize(_to_tensor(cut), (size, size))  # (T, 3, S, S)
     if flip_label_map is not None and _uniform(0, 1, generator) < 0.5:
         clip, label = clip.flip(-1), flip_label_map.get(label, label)

@@ -14,7 +14,7 @@ from cpnet.data.clips import crops, even_clips, random_clip, resized
 from cpnet.data.decode import UNREADABLE, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Index
-from cpnet.data.transforms import clip_generator, training_clip, view
+from cpnet.data.transforms import Augmentation, clip_generator, training_clip, view
 
 Item = TypeVar("Item", covariant=True)
 
@@ -70,12 +70,13 @@ class TrainingClips(VideoDataset[Sample]):
     Args:
         index, num_frames, frame_step, size, read: see `VideoDataset`.
         seed: of all draws.
-        flip_label_map: see `cpnet.data.transforms.training_clip`.
+        flip_label_map, augmentation: see `cpnet.data.transforms.training_clip`.
     """
 
     _: KW_ONLY
     seed: int = 0
     flip_label_map: Mapping[int, int] | None = None
+    augmentation: Augmentation = "released"
     epoch: int = field(default=0, init=False)
 
     def set_epoch(self, epoch: int) -> None:
@@ -102,7 +103,9 @@ class TrainingClips(VideoDataset[Sample]):
                 reason = error
                 chosen = int(torch.randint(len(self.index.videos), (), generator=generator))
                 continue
-            clip, label = training_clip(frames, video.label, self.size, generator, self.flip_label_map)
+            clip, label = training_clip(
+                frames, video.label, self.size, generator, self.flip_label_map, self.augmentation
+            )
             return Sample(clip, label, i, substituted=chosen != i)
         raise ValueError(
             f"{self.index.videos[i].path} and {SUBSTITUTES} others cannot be read, the last because: {reason}; "

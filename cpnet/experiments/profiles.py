@@ -66,8 +66,8 @@ def something(profile: str) -> Setting:
         "gpu": (8000, 2000, 128, 112, 64, 15),
     }[profile]
     return Setting(
-        VideoData("something", size=size, rendered=Spec("something", train, val, height, 0)),
-        Network(width=width, stem="112" if profile == "gpu" else "112_no_pool"),
+        VideoData("something", size=size, augmentation="none", rendered=Spec("something", train, val, height, 0)),
+        Network(width=width, stem="112" if profile == "gpu" else "112_no_pool", dropout=0.0),
         SHORT_CP,
         replace(SHORT, phases=(Phase(epochs, 8, 4, 4e-3),)),
     )

@@ -21,6 +21,7 @@ from cpnet.data.decode import Backend, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import FLIP_PAIRS, Dataset, Index, Split, flip_label_map, read_index
 from cpnet.data.rendered import Spec, class_names, class_table, is_rendered, render
+from cpnet.data.transforms import Augmentation
 from cpnet.data.videos import EvaluationViews, TrainingClips
 from cpnet.engine.accelerator import make_accelerator
 from cpnet.engine.checkpoint import WEIGHTS, find_checkpoint
@@ -76,12 +77,14 @@ class VideoData:
         name: of the data set.
         size: height and width of the clips.
         backend: what decodes video files.
+        augmentation: of training clips: as the released code, without its change of colours, or none.
         rendered: the stand-in, rendered when needed; None for a folder in the official layout.
     """
 
     name: Dataset = "something"
     size: int = 112
     backend: Backend = "decord"
+    augmentation: Augmentation = "released"
     rendered: Annotated[Spec | None, tyro.conf.Suppress] = None
 
     def reader(self) -> Reader:
@@ -235,6 +238,7 @@ class VideoRun(Run):
             read=read,
             seed=self.seed,
             flip_label_map=flip_label_map(index.classes, FLIP_PAIRS[self.data.name]),
+            augmentation=self.data.augmentation,
         )
 
     def _open(self, folder: Path, classes: tuple[str, ...], rerun: bool) -> None:

@@ -138,3 +138,24 @@ def test_normalisation():
     expected = [(0 - 0.485) / 0.229, (1 - 0.456) / 0.224, (128 / 255 - 0.406) / 0.225]
     torch.testing.assert_close(out[0, :, 0, 0, 0], torch.tensor(expected))
     assert out.dtype == torch.float32 and out.shape == clip.shape
+
+
+def test_without_colours_the_crop_and_the_mirror_are_the_same(monkeypatch):
+    """Which are drawn before and after: so the draws for colours are left out, not made."""
+    video = frames(2, 24, 32)
+    monkeypatch.setattr(transforms, "jitter", lambda cut, generator: pytest.fail("colours were changed"))
+    clip, label = training_clip(video, 1, 16, seeded(0), {1: 2, 2: 1}, "crops")
+    generator = seeded(0)
+    top, left, h, w = random_crop(24, 32, generator)
+    mirrored = float(torch.rand((), generator=generator, dtype=torch.float64)) < 0.5
+    plain = transforms._resize(transforms._to_tensor(video[:, top : top + h, left : left + w]), (16, 16))
+    assert torch.equal(clip, (plain.flip(-1) if mirrored else plain).transpose(0, 1)) and label == (
+        2 if mirrored else 1
+    )
+
+
+def test_without_augmentation_a_training_clip_is_the_view_of_a_test():
+    video = frames(2, 24, 32)
+    clip, label = training_clip(video, 1, 16, seeded(0), {1: 2, 2: 1}, "none")
+    (crop,) = crops(16, 20, 16, 1)
+    assert torch.equal(clip, view(video, crop, 16)) and label == 1
