@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -41,6 +41,7 @@ class Protocol:
         short_side: to which frames are resized before; `size` if None.
         k: proposals of CP modules; those of training if None.
         shuffled: frames out of order, a control.
+        videos: test the first ones of a split only; all if None.
     """
 
     num_clips: int = 1
@@ -49,6 +50,7 @@ class Protocol:
     short_side: int | None = None
     k: int | None = None
     shuffled: bool = False
+    videos: int | None = None
 
     @classmethod
     def parse(cls, views: str, **options: Any) -> Protocol:
@@ -67,6 +69,8 @@ class Protocol:
 
     def views(self, index: Index, phase: Phase, size: int, read: Reader) -> EvaluationViews:
         """All views of the videos of `index`; clips as in `phase`, crops of `size` if the protocol has none."""
+        if self.videos is not None:
+            index = replace(index, videos=index.videos[: self.videos], missing=[], quarantined=[])
         return EvaluationViews(
             index,
             num_frames=phase.num_frames,

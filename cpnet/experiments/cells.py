@@ -1,8 +1,43 @@
-"""Cells of tables as they are printed."""
+"""Cells of tables as they are printed, the paper's beside ours."""
+
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
+
+from cpnet.paper import read_table
 
 
 def mean_sd(values: pd.Series) -> str:
     """ "97.4 ± 0.3", or "97.4" of a single value."""
     return f"{values.mean():.1f} ± {values.std():.1f}" if len(values) > 1 else f"{values.mean():.1f}"
+
+
+def paper_and_ours(table: str, frame: pd.DataFrame, rows: Sequence[str], metrics: Mapping[str, str]) -> pd.DataFrame:
+    """A table with two columns for each metric, paper and ours, in percent: mean ± standard deviation over seeds.
+
+    Args:
+        table: name of the table of the paper.
+        frame: results at one profile.
+        rows: of the table.
+        metrics: {column of the paper's table and of the results: title}. Cells that the paper's text has lost are
+            "lost"; a star marks those whose place is inferred.
+    """
+    paper = read_table(table)
+    lines = []
+    for row in rows:
+        ours = frame[frame["row"] == row] if len(frame) else frame
+        printed = paper[paper["row"] == row].set_index("column")
+        cells: dict[str, object] = {"model": printed["model"].iloc[0] if len(printed) else row, "seeds": len(ours)}
+        for metric, title in metrics.items():
+            known = ours[metric].dropna() if metric in ours else pd.Series(dtype=float)
+            cells[f"{title}, paper"] = _printed(printed, metric)
+            cells[f"{title}, ours"] = mean_sd(known) if len(known) else "not run"
+        lines.append(cells)
+    return pd.DataFrame(lines).set_index("model")
+
+
+def _printed(cells: pd.DataFrame, metric: str) -> str:
+    if metric not in cells.index:
+        return ""
+    text, status = str(cells["text"][metric]), str(cells["status"][metric])
+    return {"lost": "lost", "inferred": f"{text}*"}.get(status, text)

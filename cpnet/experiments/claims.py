@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 OUTCOMES = ("holds", "does not hold", "undecided", "not run")
+T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447}  # Student's, two-sided, by degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,27 @@ def difference_at_least(first: float, second: float, n: int, least: float) -> Ve
     if abs(difference - least) <= half:
         return Verdict("undecided", evidence)
     return Verdict("holds" if difference > least else "does not hold", evidence)
+
+
+def paired_difference(first: pd.Series, second: pd.Series, least: float = 0.0) -> Verdict:
+    """Whether accuracy `first` exceeds `second` by `least` points: Student's 95 % interval over seeds that both have.
+
+    Args:
+        first, second: accuracy in percent by seed; their names go into the evidence.
+    """
+    difference = (first - second).dropna()
+    n = len(difference)
+    if not n:
+        return Verdict("not run", f"no seed of {first.name} and {second.name}")
+    mean = float(difference.mean())
+    pair = f"{first.name} - {second.name}"
+    if n == 1:
+        return Verdict("undecided", f"{pair}: {mean:+.1f} points, one seed")
+    half = T_95[n - 1] * float(difference.std()) / n**0.5
+    evidence = f"{pair}: {mean:+.1f} ± {half:.1f} points, {n} seeds"
+    if abs(mean - least) <= half:
+        return Verdict("undecided", evidence)
+    return Verdict("holds" if mean > least else "does not hold", evidence)
 
 
 def judge_all(claims: list[Claim], frame: pd.DataFrame) -> pd.DataFrame:

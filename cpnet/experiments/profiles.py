@@ -49,6 +49,43 @@ SHORT_CP = {"displacement_scale": 8.0, "k": 8}
 SHORT = Recipe(batch_size=16, optimizer="adamw", schedule="one_cycle", weight_decay=0.01, bn_schedule=False)
 
 
+def kinetics(profile: str, frame_step: int = 12) -> Setting:
+    """Kinetics, of Tables 3: clips of 8 frames, every 12th or every 4th one of the video."""
+    check_profile(profile)
+    if profile == "paper":
+        return Setting(
+            VideoData("kinetics", size=112),
+            Network(pretrained="imagenet"),
+            {},
+            Recipe((Phase(100, 8, frame_step, 0.01),)),
+        )
+    train, val, height, size, width, epochs = {
+        "smoke": (88, 44, 40, 32, 8, 1),
+        "cpu": (2000, 500, 72, 56, 16, 8),
+        "gpu": (8000, 2000, 128, 112, 64, 10),
+    }[profile]
+    return Setting(
+        VideoData("kinetics", size=size, augmentation="none", rendered=Spec("kinetics", train, val, height, 0)),
+        Network(width=width, stem="112" if profile == "gpu" else "112_no_pool", dropout=0.0),
+        SHORT_CP,
+        replace(SHORT, phases=(Phase(epochs, 8, frame_step, 4e-3),)),
+    )
+
+
+def images(profile: str) -> Setting:
+    """Still images of the world of the stand-in for Kinetics, to pretrain a C2D on; "paper" has ImageNet."""
+    setting = kinetics(profile)
+    train, val, epochs = {"smoke": (96, 96, 1), "cpu": (9600, 960, 10), "gpu": (38400, 1920, 10)}[profile]
+    assert setting.data.rendered is not None
+    spec = replace(setting.data.rendered, name="images", train=train, val=val)
+    phase = Phase(epochs, num_frames=1, frame_step=1, lr=4e-3)
+    return replace(
+        setting,
+        data=VideoData("images", setting.data.size, augmentation="released", rendered=spec),
+        recipe=replace(setting.recipe, batch_size=64, phases=(phase,)),
+    )
+
+
 def something(profile: str) -> Setting:
     """Something-Something, of Table 5(a)."""
     check_profile(profile)

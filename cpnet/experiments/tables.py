@@ -2,12 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
-from cpnet.experiments import table1, table5a
+from cpnet.experiments import kinetics, table1, table3a, table3b, table3c, table3d, table4, table5a
 from cpnet.experiments.run import Run
 
 RUNS: dict[str, Callable[[str], Sequence[Run]]] = {
     "table1": table1.runs,
     "table1_controls": lambda profile: table1.control_runs(),
+    "pretrain": lambda profile: [] if profile == "paper" else [kinetics.pretrain_run(profile)],
+    "table3a": table3a.runs,
+    "table3b": table3b.runs,
+    "table3c": table3c.runs,
+    "table3d": table3d.runs,
+    "table4": table4.runs,
     "table5a": table5a.runs,
     "table5a_search": lambda profile: table5a.search_runs(),
 }

@@ -181,13 +181,14 @@ class VideoRun(Run):
 
         def test(
             model: nn.Module, protocol: Protocol, phase: Phase, index: Index = val_index, progress: bool = False
-        ) -> Tensor:
+        ) -> tuple[Tensor, Index]:
             views = protocol.views(index, phase, self.data.size, read)
             shown = {"progress": progress, "position": machine.position}
-            return protocol.scores(model, views, accelerator, workers=machine.workers, **shown)
+            return protocol.scores(model, views, accelerator, workers=machine.workers, **shown), views.index
 
         def validate(model: nn.Module, phase: Phase) -> dict[str, float]:
-            found = accuracy(test(model, Protocol(), phase), val_index.labels())
+            scores, index = test(model, Protocol(), phase)
+            found = accuracy(scores, index.labels())
             return {"val_top1": found.top1, "val_top5": found.top5}
 
         history = train(
@@ -205,17 +206,18 @@ class VideoRun(Run):
         )
         metrics: dict[str, Any] = {name: history[-1][name] for name in ("train_loss", "train_top1")}
         for name, protocol in self.protocols.items():
-            scores = test(model, protocol, self.recipe.phases[-1], progress=machine.progress)
-            found = accuracy(scores, val_index.labels())
+            scores, index = test(model, protocol, self.recipe.phases[-1], progress=machine.progress)
+            found = accuracy(scores, index.labels())
             suffix = f"_{name}" if name else ""
             metrics |= {f"val_top1{suffix}": found.top1, f"val_top5{suffix}": found.top5}
-            metrics |= partners_told_apart(scores, val_index, suffix) if self.data.rendered else {}
+            metrics |= partners_told_apart(scores, index, suffix) if self.data.rendered else {}
             if not name:
                 main = found
                 metrics["val_per_class"] = _finite(found)
         if self.tuning is not None:
-            index = read_index(self.data.name, rendered_folder(self.tuning), "val")
-            metrics["tune_top1"] = accuracy(test(model, Protocol(), self.recipe.phases[-1], index), index.labels()).top1
+            choosing = read_index(self.data.name, rendered_folder(self.tuning), "val")
+            scores, _ = test(model, Protocol(), self.recipe.phases[-1], choosing)
+            metrics["tune_top1"] = accuracy(scores, choosing.labels()).top1
         if is_main_process():
             (folder / FINISHED).touch()
         measured = {
@@ -342,15 +344,14 @@ def partners_told_apart(scores: Tensor, index: Index, suffix: str = "") -> dict[
 
     The partner is the same film backwards: who does not see the order of frames has 50.
     """
-    partner = class_table(index.dataset)["partner, played backwards"]  # type: ignore[arg-type]
+    partner = class_table(index.dataset)["partner, played backwards"].to_dict()  # type: ignore[arg-type]
     label = {name: i for i, name in enumerate(index.classes)}
-    labels = index.labels().tolist()
-    pairs = [
-        (i, own, label[partner[index.classes[own]]]) for i, own in enumerate(labels) if partner[index.classes[own]]
-    ]
+    own = index.labels().tolist()
+    others = [label.get(partner.get(index.classes[c], "")) for c in own]
+    pairs = [(i, c, other) for i, (c, other) in enumerate(zip(own, others, strict=True)) if other is not None]
     if not pairs:
         return {}
-    told = [float(scores[i, own] > scores[i, other]) for i, own, other in pairs]  # of what is unreadable, none
+    told = [float(scores[i, c] > scores[i, other]) for i, c, other in pairs]  # of what is unreadable, none
     return {f"val_partners{suffix}": 100 * sum(told) / len(told)}
 
 

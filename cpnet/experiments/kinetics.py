@@ -1,0 +1,101 @@
+"""What the tables on Kinetics share: initial weights, runs, and how claims are judged over seeds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from cpnet.engine.protocols import Protocol
+from cpnet.experiments.claims import Verdict, paired_difference
+from cpnet.experiments.profiles import images, kinetics
+from cpnet.experiments.video_run import VideoRun
+
+PRETRAIN = "pretrain"
+SEEDS = (0, 1, 2)
+SINGLE_CLIP = {"": Protocol()}
+K_VALUES = (1, 2, 4, 8, 16, 32)
+EVERY_K = SINGLE_CLIP | {f"k{k}": Protocol(k=k) for k in K_VALUES}
+
+
+def pretrain_run(profile: str = "cpu") -> VideoRun:
+    """C2D on still images: what ImageNet is to the paper. All networks of a profile start from it."""
+    setting = images(profile)
+    return VideoRun(
+        table=PRETRAIN,
+        row="c2d_resnet18",
+        profile=profile,
+        seed=0,
+        network=setting.make_network("c2d_resnet18"),
+        data=setting.data,
+        recipe=setting.recipe,
+        keeps_weights=True,
+    )
+
+
+def make_run(
+    table: str,
+    row: str,
+    profile: str,
+    seed: int,
+    network: str,
+    protocols: Mapping[str, Protocol],
+    frame_step: int = 12,
+    **arguments: Any,
+) -> VideoRun:
+    """A run on ResNet-18, from pretrained weights: 3D networks inflate them."""
+    setting = kinetics(profile, frame_step)
+    return VideoRun(
+        table=table,
+        row=row,
+        profile=profile,
+        seed=seed,
+        network=setting.make_network(network, **arguments),
+        data=setting.data,
+        recipe=setting.recipe,
+        protocols=protocols,
+        init=None if profile == "paper" else pretrain_run(profile),
+    )
+
+
+def c2d(table: str, profile: str, seed: int) -> VideoRun:
+    """The baseline, in Tables 3(a) and (c) alike."""
+    return make_run(table, "c2d", profile, seed, "c2d_resnet18", SINGLE_CLIP)
+
+
+def cpnet(table: str, row: str, profile: str, seed: int, positions: str) -> VideoRun:
+    """CPNet with modules at some positions, by the name of a row of the paper."""
+    return make_run(table, row, profile, seed, "cpnet_resnet18", SINGLE_CLIP, positions=positions)
+
+
+def two_modules(table: str, row: str, profile: str, seed: int, k: int = 8) -> VideoRun:
+    """Two modules at res4: with k 8 it stands in Tables 3(a), (b) and (c), and is one run, tested with every k."""
+    return make_run(table, row, profile, seed, "cpnet_resnet18", EVERY_K, positions="2", k=k)
+
+
+def seeds_of(profile: str) -> Sequence[int]:
+    """Three for claims that compare neighbours; one of the published schedule, and of the miniature."""
+    return SEEDS if profile in ("cpu", "gpu") else SEEDS[:1]
+
+
+def higher(frame: pd.DataFrame, first: str, second: str, metric: str = "val_top1", other: str | None = None) -> Verdict:
+    """Whether row `first` is more accurate than `second`, paired over seeds, at profile cpu."""
+    other = other or metric
+    one, two = by_seed(frame, first, metric), by_seed(frame, second, other)
+    if metric != other:
+        one, two = one.rename(f"{first} ({metric})"), two.rename(f"{second} ({other})")
+    return paired_difference(one, two)
+
+
+def all_hold(verdicts: Sequence[Verdict]) -> Verdict:
+    """One verdict on several comparisons: the worst of them, with the evidence of all."""
+    order = ("does not hold", "not run", "undecided", "holds")
+    outcome = min((verdict.outcome for verdict in verdicts), key=order.index)
+    return Verdict(outcome, "; ".join(dict.fromkeys(verdict.evidence for verdict in verdicts)))
+
+
+def by_seed(frame: pd.DataFrame, row: str, metric: str) -> pd.Series:
+    """A metric of a row by seed, at profile cpu."""
+    if not len(frame) or metric not in frame:
+        return pd.Series(dtype=float)
+    ours = frame[(frame["row"] == row) & (frame["profile"] == "cpu")].drop_duplicates("seed")
+    return ours.set_index("seed")[metric].rename(row)

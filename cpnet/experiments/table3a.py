@@ -1,0 +1,54 @@
+"""Table 3(a): Kinetics, the number of CP modules."""
+
+from itertools import pairwise
+
+import pandas as pd
+
+from cpnet.experiments import kinetics
+from cpnet.experiments.cells import paper_and_ours
+from cpnet.experiments.claims import Claim
+from cpnet.experiments.video_run import VideoRun
+
+TABLE = "table3a"
+POSITIONS = {"cp1": "1", "cp2": "2", "cp4": "4", "cp6": "6"}
+ROWS = ("c2d", *POSITIONS)
+
+
+def runs(profile: str = "cpu") -> list[VideoRun]:
+    """C2D, and CPNet with one, two, four and six modules."""
+    return [run for seed in kinetics.seeds_of(profile) for run in _rows(profile, seed)]
+
+
+def _rows(profile: str, seed: int) -> list[VideoRun]:
+    return [
+        kinetics.c2d(TABLE, profile, seed),
+        *(
+            kinetics.two_modules(TABLE, row, profile, seed)
+            if positions == "2"
+            else kinetics.cpnet(TABLE, row, profile, seed, positions)
+            for row, positions in POSITIONS.items()
+        ),
+    ]
+
+
+def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
+    """Paper | ours."""
+    return paper_and_ours(TABLE, frame, ROWS, {"val_top1": "top-1", "val_top5": "top-5"})
+
+
+def claims() -> list[Claim]:
+    """What Section 5.1 says of the number of modules."""
+    return [
+        Claim(
+            "accuracy rises with the number of CP modules",
+            "paper",
+            "top-1 of each row above that of the row before; 95 % intervals, paired over seeds",
+            lambda frame: kinetics.all_hold([kinetics.higher(frame, more, less) for less, more in pairwise(ROWS)]),
+        ),
+        Claim(
+            "six CP modules are better than none",
+            "ours",
+            "top-1, 95 % interval, paired over seeds",
+            lambda frame: kinetics.higher(frame, "cp6", "c2d"),
+        ),
+    ]

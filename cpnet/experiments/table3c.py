@@ -1,0 +1,48 @@
+"""Table 3(c): Kinetics, the position of two CP modules."""
+
+import pandas as pd
+
+from cpnet.experiments import kinetics
+from cpnet.experiments.cells import paper_and_ours
+from cpnet.experiments.claims import Claim
+from cpnet.experiments.video_run import VideoRun
+
+TABLE = "table3c"
+ROWS = ("c2d", "res3", "res4", "res5")
+
+
+def runs(profile: str = "cpu") -> list[VideoRun]:
+    """C2D, and two modules at res3, res4 or res5."""
+    return [run for seed in kinetics.seeds_of(profile) for run in _rows(profile, seed)]
+
+
+def _rows(profile: str, seed: int) -> list[VideoRun]:
+    return [
+        kinetics.c2d(TABLE, profile, seed),
+        kinetics.cpnet(TABLE, "res3", profile, seed, "res3"),
+        kinetics.two_modules(TABLE, "res4", profile, seed),
+        kinetics.cpnet(TABLE, "res5", profile, seed, "res5"),
+    ]
+
+
+def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
+    """Paper | ours."""
+    return paper_and_ours(TABLE, frame, ROWS, {"val_top1": "top-1", "val_top5": "top-5"})
+
+
+def claims() -> list[Claim]:
+    """What Section 5.1 says of positions."""
+    return [
+        Claim(
+            "res4 is the best position",
+            "paper",
+            "top-1 at res4 above that at res3 and at res5; 95 % intervals, paired over seeds",
+            lambda frame: kinetics.all_hold([kinetics.higher(frame, "res4", row) for row in ("res3", "res5")]),
+        ),
+        Claim(
+            "two modules are better than none, wherever they are",
+            "ours",
+            "top-1 of each position above C2D; 95 % intervals, paired over seeds",
+            lambda frame: kinetics.all_hold([kinetics.higher(frame, row, "c2d") for row in ROWS[1:]]),
+        ),
+    ]

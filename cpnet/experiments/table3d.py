@@ -1,0 +1,104 @@
+"""Table 3(d): Kinetics, CPNet beside C2D, C3D, NL C2D and ARTNet, at two frame rates and by two protocols."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+import pandas as pd
+
+from cpnet.engine.protocols import Protocol
+from cpnet.experiments import kinetics
+from cpnet.experiments.cells import paper_and_ours
+from cpnet.experiments.claims import Claim, Verdict, paired_difference
+from cpnet.experiments.video_run import VideoRun
+
+TABLE = "table3d"
+ROWS = ("c2d", "c3d", "nl", "artnet", "cpnet")
+STEPS = (12, 4)
+VIDEOS_OF_MANY_VIEWS = 100  # 250 views each; the published protocol takes all
+
+METRICS = {
+    f"{metric}_step{step}{views}": f"{title}, 1/{step}, {named}"
+    for step in STEPS
+    for views, named in (("", "1x1"), ("_25x10", "25x10"))
+    for metric, title in (("val_top1", "top-1"), ("val_top5", "top-5"))
+}
+
+
+def runs(profile: str = "cpu") -> list[VideoRun]:
+    """Five networks at both frame rates; `row` is the network and the step, such as cpnet_step12."""
+    return [
+        kinetics.make_run(
+            TABLE,
+            f"{row}_step{step}",
+            profile,
+            seed,
+            f"{row}_resnet18",
+            protocols(profile),
+            step,
+            **({"positions": "6"} if row == "cpnet" else {}),
+        )
+        for seed in kinetics.seeds_of(profile)
+        for step in STEPS
+        for row in ROWS
+    ]
+
+
+def protocols(profile: str) -> Mapping[str, Protocol]:
+    """One clip and its centre crop, and 25 clips of 10 crops."""
+    many = Protocol(25, 10)
+    if profile == "smoke":
+        return kinetics.SINGLE_CLIP
+    if profile == "cpu":
+        many = replace(many, videos=VIDEOS_OF_MANY_VIEWS)
+    return kinetics.SINGLE_CLIP | {"25x10": many}
+
+
+def by_network(frame: pd.DataFrame) -> pd.DataFrame:
+    """Both frame rates of a network and a seed in one row, as the paper prints them."""
+    if not len(frame):
+        return frame
+    labels, parts = ["table", "row", "profile", "seed"], []
+    for step in STEPS:
+        part = frame[frame["row"].str.endswith(f"_step{step}")]
+        part = part.assign(row=part["row"].str.removesuffix(f"_step{step}")).set_index(labels)
+        part.columns = part.columns.str.replace(r"^(val_top\d)", rf"\1_step{step}", regex=True)
+        parts.append(part[[name for name in part if name in METRICS]])
+    return pd.concat(parts, axis=1).reset_index()
+
+
+def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
+    """Paper | ours."""
+    return paper_and_ours(TABLE, by_network(frame), ROWS, METRICS)
+
+
+def claims() -> list[Claim]:
+    """What Section 5.2 says, and our reading of both frame rates."""
+    tests = "95 % intervals, paired over seeds, at both frame rates and by both protocols"
+    return [
+        *(
+            Claim(f"CPNet beats {name}", "paper", f"top-1; {tests}", partial(_beats, row))
+            for row, name in (("c2d", "C2D"), ("c3d", "C3D"), ("nl", "NL C2D"), ("artnet", "ARTNet"))
+        ),
+        Claim(
+            "the gain of CPNet over C2D is smaller on dense frames",
+            "ours",
+            "gain at step 12 above gain at step 4; single clips, 95 % interval, paired over seeds",
+            _gain_shrinks,
+        ),
+    ]
+
+
+def _beats(row: str, frame: pd.DataFrame) -> Verdict:
+    frame = by_network(frame)
+    metrics = [name for name in METRICS if name.startswith("val_top1")]
+    return kinetics.all_hold([kinetics.higher(frame, "cpnet", row, metric) for metric in metrics])
+
+
+def _gain_shrinks(frame: pd.DataFrame) -> Verdict:
+    frame = by_network(frame)
+    gains = {}
+    for step in STEPS:
+        cpnet, c2d = (kinetics.by_seed(frame, row, f"val_top1_step{step}") for row in ("cpnet", "c2d"))
+        gains[step] = (cpnet - c2d).rename(f"gain at step {step}")
+    return paired_difference(gains[12], gains[4])
