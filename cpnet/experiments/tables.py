@@ -28,6 +28,8 @@ def select_runs(table: str, profile: str = "cpu", rows: Sequence[str] = (), seed
     if table not in (*RUNS, "all"):
         raise ValueError(f"no table {table!r}: choose among {', '.join(RUNS)}, all")
     runs = [run for name in RUNS if table in (name, "all") for run in RUNS[name](profile)]
+    if not runs:
+        raise ValueError(f"{table} has no runs at profile {profile}")
     names, numbers = ([*dict.fromkeys(part)] for part in zip(*((run.row, run.seed) for run in runs), strict=True))
     for what, wanted, known in (("row", rows, names), ("seed", seeds, numbers)):
         unknown = [value for value in wanted if value not in known]
