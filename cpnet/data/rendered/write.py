@@ -141,7 +141,7 @@ def examples(name: Dataset, size: int = 72, seed: int = 0) -> dict[str, np.ndarr
 
 def class_table(name: Dataset) -> pd.DataFrame:
     """For every class of a stand-in for videos: what decides it, and the class that is the same film backwards."""
-    classes = _module(name).CLASSES if name != "images" else {}
+    classes = _module(name).CLASSES
     rows = [(label, classes[label].decided_by, classes[label].partner or "") for label in sorted(classes)]
     return pd.DataFrame(rows, columns=["class", "decided by", "partner, played backwards"]).set_index("class")
 
