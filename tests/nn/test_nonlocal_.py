@@ -2,7 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers import features, fill_randomly
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from cpnet.engine.memory import saved_for_backward
 from cpnet.nn import NonLocalBlock
 
 KINDS = ["embedded_gaussian", "dot_product"]
@@ -108,3 +110,14 @@ def test_gradient_reaches_every_parameter(kind):
 def test_unknown_kind():
     with pytest.raises(ValueError, match="kind='gaussian'"):
         NonLocalBlock(8, kind="gaussian")
+
+
+@pytest.mark.parametrize("inner", [8, 16, 24])
+def test_no_matrix_of_all_pairs_is_kept(inner):
+    """The fused kernel keeps a few values a position, whatever the width."""
+    block = NonLocalBlock(2 * inner, subsample=False)
+    x = features(1, 2 * inner, 4, 16, 16, dtype=torch.float32).requires_grad_()
+    pairs = 4 * (4 * 16 * 16) ** 2  # bytes of one float32 matrix
+    assert saved_for_backward(block, x) < pairs
+    with sdpa_kernel(SDPBackend.MATH):
+        assert saved_for_backward(block, x) > pairs
