@@ -40,7 +40,7 @@ test: setup ## lint, types, unit tests, and the notebooks against their stored o
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 	$(BIN)/pytest --nbval notebooks/
 
 results: setup ## train what results/ lacks and store it there to be committed; BUDGET=150m begins no run after that

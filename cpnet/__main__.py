@@ -100,7 +100,7 @@ def train(
     Several GPUs: torchrun --nproc-per-node 8 -m cpnet train ...
 
     Args:
-        out: folder of the training: its configuration, checkpoints, log.csv and result.json.
+        out: folder of the training: config.json, checkpoints, log.csv, and at its end result.json and curves.png.
         data_root: folder of annotations and videos, as distributed or rendered.
         network: what is trained.
         data: which videos.
@@ -114,6 +114,7 @@ def train(
         compile: compile the network.
         tensorboard: write curves to the folder, for TensorBoard.
     """
+    from cpnet import figures
     from cpnet.experiments.run import Machine, execute, is_main_process
     from cpnet.experiments.video_run import VideoRun, read_config
 
@@ -128,6 +129,8 @@ def train(
     record, _ = execute(run, machine)
     if is_main_process():
         results.write_atomically(out / "result.json", (json.dumps(record, indent=1) + "\n").encode())
+        figures.use_style()
+        figures.training_curves(record["curves"]).savefig(out / "curves.png")
         print(f"top-1 {record['metrics']['val_top1']:.2f} %, top-5 {record['metrics']['val_top5']:.2f} %")
         print(f"{record['n_scored']} of {record['n_expected']} videos scored, the others count as errors; see {out}")
 
@@ -145,6 +148,7 @@ def evaluate(
     which: Literal["last", "best"] = "last",
     device: str = "auto",
     workers: int = 2,
+    per_class: Path | None = None,
     dump: Path | None = None,
     submission: Path | None = None,
 ) -> None:
@@ -165,9 +169,12 @@ def evaluate(
         which: the last checkpoint, or the best one on the validation split.
         device: cpu, cuda, cuda:1, ...; auto is the first GPU, if there is one.
         workers: processes that load videos.
+        per_class: CSV file for the accuracy of each class, the worst first.
         dump: file for the scores of each video.
         submission: folder for the files that servers of test sets take.
     """
+    import pandas as pd
+
     from cpnet.engine.accelerator import make_accelerator
     from cpnet.engine.evaluate import accuracy
     from cpnet.engine.scores import Scores, save_scores, write_submissions
@@ -186,6 +193,16 @@ def evaluate(
         found = accuracy(scores, labels)
         print(f"top-1 {found.top1:.2f} %, top-5 {found.top5:.2f} %, {protocol}, {index.dataset} {split}")
         print(f"{found.n_scored} of {found.n_expected} videos scored, the others count as errors")
+        if per_class is not None:
+            table = pd.DataFrame(
+                {
+                    "class": index.classes,
+                    "top1": found.per_class,
+                    "videos": labels.bincount(minlength=len(index.classes)),
+                }
+            )
+            results.write_atomically(per_class, table.sort_values("top1").to_csv(index=False).encode())
+            print(f"accuracy of each class in {per_class}")
     else:
         print(f"{index.dataset} {split} has no labels here: no accuracy")
     if dump is not None:

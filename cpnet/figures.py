@@ -64,6 +64,27 @@ def learning_curves(frame: pd.DataFrame, chance: float, column: str = "curve_val
     return figure
 
 
+def training_curves(curves: Mapping[str, Sequence[float]]) -> Figure:
+    """Loss, and accuracy in percent, over the epochs of a training on videos; a line where a phase begins."""
+    epochs = range(1, len(curves["train_loss"]) + 1)
+    begins = [i for i in epochs if i > 1 and curves["phase"][i - 1] != curves["phase"][i - 2]]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
+    left.plot(epochs, curves["train_loss"], marker=".")
+    left.set(xlabel="epoch", ylabel="training loss")
+    for name, label in (
+        ("train_top1", "training, running"),
+        ("val_top1", "validation"),
+        ("val_top5", "validation, top-5"),
+    ):
+        right.plot(epochs, curves[name], marker=".", label=label)
+    right.set(xlabel="epoch", ylabel="top-1, %", ylim=(0, 103))
+    right.legend()
+    for axis in (left, right):
+        for begin in begins:
+            axis.axvline(begin - 0.5, color="0.4", linestyle=":", linewidth=1)
+    return figure
+
+
 def accuracy_bars(values: Mapping[str, float], chance: float) -> Figure:
     """Horizontal bars of validation accuracy, one a label, in the order given."""
     figure, axis = plt.subplots(figsize=(7, 0.38 * len(values) + 0.9))

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import torch
 from made_jester import make_jester
@@ -93,18 +94,18 @@ def trained(tmp_path_factory):
 
 def test_a_training_leaves_all_that_is_needed_to_use_it(trained):
     _, folder = trained
-    assert {"config.json", "checkpoints", "result.json"} <= {path.name for path in folder.iterdir()}
-    assert len((folder / "checkpoints" / "log.csv").read_text().splitlines()) == 3
+    assert {"config.json", "log.csv", "result.json", "curves.png"} <= {path.name for path in folder.iterdir()}
+    assert len((folder / "log.csv").read_text().splitlines()) == 3
     record = json.loads((folder / "result.json").read_text())
     assert record["n_expected"] == 5 and record["config"]["model"] == "cpnet_resnet18"
 
 
 def test_a_training_goes_on_or_refuses_to(trained, capsys):
     root, folder = trained
-    before = (folder / "checkpoints" / "log.csv").read_text()
+    before = (folder / "log.csv").read_text()
     main(["train", "--out", str(folder), "--data-root", str(root), *OWN])
     assert "5 of 5 videos scored" in capsys.readouterr().out
-    assert (folder / "checkpoints" / "log.csv").read_text() == before
+    assert (folder / "log.csv").read_text() == before
     with pytest.raises(SystemExit, match="exists already: give another folder, or --resume auto"):
         main(["train", "--out", str(folder), "--data-root", str(root), *OWN, "--resume", "never"])
 
@@ -112,11 +113,16 @@ def test_a_training_goes_on_or_refuses_to(trained, capsys):
 def test_an_evaluation_prints_accuracy_and_keeps_scores(trained, capsys, tmp_path):
     root, folder = trained
     dump = tmp_path / "scores.safetensors"
-    main(["evaluate", str(folder), "--data-root", str(root), "--protocol", "2x3", "--k", "4", "--dump", str(dump)])
+    by_class = tmp_path / "classes.csv"
+    options = ["--protocol", "2x3", "--k", "4", "--dump", str(dump), "--per-class", str(by_class)]
+    main(["evaluate", str(folder), "--data-root", str(root), *options])
     out = capsys.readouterr().out
     kept = load_scores(dump)
     top1 = 100 * (kept.scores.argmax(1) == torch.tensor(kept.labels)).double().mean().item()
     assert f"top-1 {top1:.2f} %, top-5 100.00 %, 2x3, jester val" in out and len(kept.ids) == 5
+    table = pd.read_csv(by_class)
+    assert table["videos"].sum() == 5 and (table["top1"] * table["videos"]).sum() / 5 == pytest.approx(top1)
+    assert table["top1"].is_monotonic_increasing
 
 
 def test_a_test_split_without_labels_gives_submissions_and_no_accuracy(trained, capsys, tmp_path):
@@ -149,4 +155,4 @@ def test_torchrun_trains_and_tests_each_video_once(trained, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("5 of 5 videos scored") == 1  # an odd number, by two processes, of which one speaks
-    assert len((tmp_path / "own" / "checkpoints" / "log.csv").read_text().splitlines()) == 3
+    assert len((tmp_path / "own" / "log.csv").read_text().splitlines()) == 3

@@ -35,7 +35,7 @@ from cpnet.models.families import VariantName
 from cpnet.models.resnet import Stem
 from cpnet.results import Record
 
-CONFIG, FINISHED, CHECKPOINTS = "config.json", "finished", "checkpoints"  # in the folder of a training
+CONFIG, FINISHED = "config.json", "finished"  # in the folder of a training
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class VideoRun(Run):
             model,
             lambda phase: self._clips(train_index, phase, read),
             replace(self.recipe, seed=self.seed),
-            folder / CHECKPOINTS,
+            folder,
             validate=validate,
             accelerator=accelerator,
             workers=machine.workers,
@@ -370,9 +370,9 @@ def weights_digest(model: nn.Module) -> str:
 
 
 def _weights(folder: Path, which: str = "last") -> str:
-    found = find_checkpoint(folder / CHECKPOINTS, which)
+    found = find_checkpoint(folder, which)
     if found is None:
-        raise FileNotFoundError(f"no checkpoint in {folder / CHECKPOINTS} yet")
+        raise FileNotFoundError(f"no checkpoint in {folder} yet: has its training been started?")
     return str(found / WEIGHTS)
 
 
