@@ -13,14 +13,14 @@ def mean_sd(values: pd.Series) -> str:
 
 
 def paper_and_ours(table: str, frame: pd.DataFrame, rows: Sequence[str], metrics: Mapping[str, str]) -> pd.DataFrame:
-    """A table with two columns for each metric, paper and ours, in percent: mean ± standard deviation over seeds.
+    """A table with two columns for each metric that the paper has, and one for others; mean ± deviation over seeds.
 
     Args:
         table: name of the table of the paper.
         frame: results at one profile.
         rows: of the table.
-        metrics: {column of the paper's table and of the results: title}. Cells that the paper's text has lost are
-            "lost"; a star marks those whose place is inferred.
+        metrics: {column of the paper's table and of the results: title}, in percent. Cells that the paper's text has
+            lost are "lost"; a star marks those whose place is inferred.
     """
     paper = read_table(table)
     lines = []
@@ -30,7 +30,8 @@ def paper_and_ours(table: str, frame: pd.DataFrame, rows: Sequence[str], metrics
         cells: dict[str, object] = {"model": printed["model"].iloc[0] if len(printed) else row, "seeds": len(ours)}
         for metric, title in metrics.items():
             known = ours[metric].dropna() if metric in ours else pd.Series(dtype=float)
-            cells[f"{title}, paper"] = _printed(printed, metric)
+            if metric in set(paper["column"]):
+                cells[f"{title}, paper"] = _printed(printed, metric)
             cells[f"{title}, ours"] = mean_sd(known) if len(known) else "not run"
         lines.append(cells)
     return pd.DataFrame(lines).set_index("model")

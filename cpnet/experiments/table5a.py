@@ -7,11 +7,10 @@ import pandas as pd
 
 from cpnet.data.rendered import Spec
 from cpnet.engine.protocols import Protocol
-from cpnet.experiments.cells import mean_sd
+from cpnet.experiments.cells import paper_and_ours
 from cpnet.experiments.claims import Claim, Verdict, difference_at_least
 from cpnet.experiments.profiles import Setting, something
 from cpnet.experiments.video_run import VideoRun
-from cpnet.paper import read_table
 
 TABLE, SEARCH = "table5a", "table5a_search"
 
@@ -71,24 +70,16 @@ def _run(table: str, row: str, profile: str, seed: int, setting: Setting, protoc
 
 
 def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
-    """Table 5(a), validation, paper | ours, in percent: ours on the stand-in, by single clips."""
-    paper = read_table("table5a").set_index(["row", "column"])["text"]
-    rows = []
-    for row in BEST_LEARNING_RATE:
-        ours = frame[(frame["table"] == TABLE) & (frame["row"] == row)]
-        cells = {"network": row, "learning rate": f"{BEST_LEARNING_RATE[row]:g}"}
-        for metric, title in (("val_top1", "top-1"), ("val_top5", "top-5")):
-            cells[f"{title}, paper"] = paper.get((row, metric), "")
-            cells[f"{title}, ours"] = mean_sd(ours[metric]) if len(ours) else "not run"
-        for metric, title in (
-            ("val_top1_2x3", "top-1, 2x3 views"),
-            ("val_top1_shuffled", "top-1, shuffled"),
-            ("val_partners", "partners"),
-            ("val_partners_shuffled", "partners, shuffled"),
-        ):
-            cells[title] = mean_sd(ours[metric]) if len(ours) else "not run"
-        rows.append(cells)
-    return pd.DataFrame(rows).set_index("network")
+    """Validation accuracy, paper | ours: ours on the stand-in."""
+    metrics = {
+        "val_top1": "top-1",
+        "val_top5": "top-5",
+        "val_top1_2x3": "top-1, 2x3 views",
+        "val_top1_shuffled": "top-1, shuffled",
+        "val_partners": "partners",
+        "val_partners_shuffled": "partners, shuffled",
+    }
+    return paper_and_ours(TABLE, frame, tuple(BEST_LEARNING_RATE), metrics)
 
 
 def claims() -> list[Claim]:

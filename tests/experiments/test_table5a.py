@@ -86,8 +86,9 @@ def test_a_claim_comes_out_as_its_numbers_say(data, expected):
 
 def test_paper_and_ours_stand_side_by_side():
     table = table5a.side_by_side(frame(cpnet_resnet18=60.0, c2d_resnet18=20.0))
-    assert table.loc["cpnet_resnet18", ["top-1, paper", "top-1, ours"]].tolist() == ["54.08", "60.0"]
+    assert table.loc["CPNet Res18, 5 CP (ours)", ["top-1, paper", "top-1, ours"]].tolist() == ["54.08", "60.0"]
     assert table.loc["c3d_resnet18", ["top-1, paper", "top-1, ours"]].tolist() == ["", "not run"]
+    assert "partners, ours" in table and "partners, paper" not in table
 
 
 def test_the_published_schedule_is_that_of_the_paper():
