@@ -61,7 +61,7 @@ def kinetics(profile: str, frame_step: int = 12) -> Setting:
         )
     train, val, height, size, width, epochs = {
         "smoke": (88, 44, 40, 32, 8, 1),
-        "cpu": (2000, 500, 72, 56, 16, 8),
+        "cpu": (2000, 500, 64, 56, 16, 8),
         "gpu": (8000, 2000, 128, 112, 64, 10),
     }[profile]
     return Setting(

@@ -247,6 +247,8 @@ def _execute_and_store(run: Run, machine: Machine, out: Path) -> None:
     record, model = execute(run, replace(machine, position=_worker))
     if is_main_process():
         results.write(record, out, model.state_dict() if run.keeps_weights else None)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()  # what comes next may start from this result
 
 
 def _execute_side_by_side(runs: Sequence[Run], machine: Machine, out: Path, jobs: int, end: float | None) -> None:
