@@ -41,7 +41,7 @@ class Machine:
         tensorboard: write curves for TensorBoard.
         progress: show progress bars.
         position: line of the progress bar, where runs go on side by side.
-        rerun: forget what an earlier, finished training of the same run has left.
+        rerun: train again what an earlier call has trained to the end; what it has not is gone on with in any case.
         folder: of a training on videos, with its checkpoints; one for each run in runs/training if None.
         roots: of results, where those that a run needs are looked for.
     """
@@ -183,9 +183,10 @@ def reproduce(
     """
     out = results.local_root() if out is None else out
     roots = (out, results.COMMITTED)
-    machine = Machine(device, data_root, workers, compile, tensorboard, progress, rerun=rerun, roots=roots)
+    machine = Machine(device, data_root, workers, compile, tensorboard, progress, rerun=True, roots=roots)
     end = None if budget is None else time.monotonic() + budget
-    missing = [run for run in runs if rerun or run.stored(roots) is None]
+    first = {run.run_id: run for run in reversed(runs)}  # of several rows that one run serves
+    missing = [run for run in runs if run is first[run.run_id] and (rerun or run.stored(roots) is None)]
     needed = {need.run_id: need for run in missing for need in run.needs if need.stored(roots) is None}
     for batch in ([*needed.values()], missing):  # one after the other: no run may start before what it needs is there
         for run in batch:

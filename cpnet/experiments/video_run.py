@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -179,16 +180,14 @@ class VideoRun(Run):
         accelerator.wait_for_everyone()
         model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
 
-        def test(
-            model: nn.Module, protocol: Protocol, phase: Phase, index: Index = val_index, progress: bool = False
-        ) -> tuple[Tensor, Index]:
+        def test(model: nn.Module, protocol: Protocol, phase: Phase, index: Index) -> tuple[Tensor, Index]:
+            """Scores, and the index of the videos that they are of."""
             views = protocol.views(index, phase, self.data.size, read)
-            shown = {"progress": progress, "position": machine.position}
+            shown = {"progress": machine.progress, "position": machine.position}
             return protocol.scores(model, views, accelerator, workers=machine.workers, **shown), views.index
 
         def validate(model: nn.Module, phase: Phase) -> dict[str, float]:
-            scores, index = test(model, Protocol(), phase)
-            found = accuracy(scores, index.labels())
+            found = _accuracy(*test(model, Protocol(), phase, val_index))
             return {"val_top1": found.top1, "val_top5": found.top5}
 
         history = train(
@@ -205,19 +204,15 @@ class VideoRun(Run):
             position=machine.position,
         )
         metrics: dict[str, Any] = {name: history[-1][name] for name in ("train_loss", "train_top1")}
-        for name, protocol in self.protocols.items():
-            scores, index = test(model, protocol, self.recipe.phases[-1], progress=machine.progress)
-            found = accuracy(scores, index.labels())
-            suffix = f"_{name}" if name else ""
-            metrics |= {f"val_top1{suffix}": found.top1, f"val_top5{suffix}": found.top5}
-            metrics |= partners_told_apart(scores, index, suffix) if self.data.rendered else {}
-            if not name:
-                main = found
-                metrics["val_per_class"] = _finite(found)
+        phase = self.recipe.phases[-1]
+        tested = {name: test(model, protocol, phase, val_index) for name, protocol in self.protocols.items()}
+        for name, (scores, index) in tested.items():
+            metrics |= _metrics(scores, index, f"_{name}" if name else "", stand_in=self.data.rendered is not None)
         if self.tuning is not None:
             choosing = read_index(self.data.name, rendered_folder(self.tuning), "val")
-            scores, _ = test(model, Protocol(), self.recipe.phases[-1], choosing)
-            metrics["tune_top1"] = accuracy(scores, choosing.labels()).top1
+            metrics["tune_top1"] = _accuracy(*test(model, Protocol(), phase, choosing)).top1
+        main = _accuracy(*tested[""])
+        metrics["val_per_class"] = [None if math.isnan(value) else value for value in main.per_class]
         if is_main_process():
             (folder / FINISHED).touch()
         measured = {
@@ -376,9 +371,14 @@ def _weights(folder: Path, which: str = "last") -> str:
     return str(found / WEIGHTS)
 
 
-def _finite(found: Evaluation) -> list[float | None]:
-    """Accuracy of each class, None for one that no video has."""
-    return [None if value != value else value for value in found.per_class]
+def _accuracy(scores: Tensor, index: Index) -> Evaluation:
+    return accuracy(scores, index.labels())
+
+
+def _metrics(scores: Tensor, index: Index, suffix: str, *, stand_in: bool) -> dict[str, float]:
+    found = _accuracy(scores, index)
+    partners = partners_told_apart(scores, index, suffix) if stand_in else {}
+    return {f"val_top1{suffix}": found.top1, f"val_top5{suffix}": found.top5, **partners}
 
 
 def _without_none(value: Any) -> Any:

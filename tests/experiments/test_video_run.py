@@ -221,3 +221,19 @@ def test_partners_are_told_apart_by_their_own_two_scores():
     index.videos = [Video(video.id, results.REPOSITORY, video.label) for video in index.videos]
     assert partners_told_apart(scores, index)["val_partners"] == pytest.approx(100 * len(right) / len(paired))
     assert partners_told_apart(torch.full_like(scores, float("nan")), index) == {"val_partners": 0.0}
+
+
+def test_rows_that_are_one_run_are_trained_once(root, roots):
+    runs = [make_run(), make_run(table="table8", row="same")]
+    frame = reproduce(runs, data_root=root, jobs=2, progress=False)
+    assert frame["table"].tolist() == ["table9", "table8"] and frame["val_top1"].nunique() == 1
+    assert len(list(roots[0].rglob("*.json"))) == 1
+
+
+def test_a_deleted_result_is_trained_again(root, roots):
+    reproduce([make_run()], data_root=root, progress=False)
+    log = make_run().folder(Machine()) / "log.csv"
+    before = log.stat().st_mtime_ns
+    make_run().stored((roots[0],)).unlink()
+    reproduce([make_run()], data_root=root, progress=False)
+    assert log.stat().st_mtime_ns > before
