@@ -35,7 +35,7 @@ def reproduce(
     """Train the runs of a table that are not stored yet, and print the table; call again to go on after a stop.
 
     Args:
-        table: table1, table1_controls, table5a, table5a_search, or all.
+        table: folder of results/, such as table1 or table5a, or all; an unknown one is answered by a list.
         profile: data and network size; "paper" is the published schedule on the real data.
         rows: only these rows of the table; all if none is given.
         seeds: only these seeds; all if none is given.
@@ -57,6 +57,8 @@ def reproduce(
     from cpnet.experiments.run import reproduce as reproduce_runs
     from cpnet.experiments.tables import select_runs
 
+    if live and (table, profile, rows, seeds) != ("table1", "cpu", (), ()):
+        raise ValueError("--live is for table1 as a whole: leave --profile, --rows and --seeds out")
     runs = table1.live_runs() if live else select_runs(table, profile, rows, seeds)
     if dry_run:
         print_plan(runs, data_root)
@@ -123,7 +125,7 @@ def train(
         run = VideoRun("own", out.name, "own", recipe.seed, network=network, data=data, recipe=recipe, protocols=tests)
     else:
         run = read_config(config, out.name)
-    if resume == "never" and out.exists():
+    if resume == "never" and is_main_process() and out.exists():
         raise ValueError(f"{out} exists already: give another folder, or --resume auto to go on there")
     machine = Machine(_device(device), data_root, workers, compile, tensorboard, folder=out)
     record, _ = execute(run, machine)
@@ -133,6 +135,7 @@ def train(
         figures.training_curves(record["curves"]).savefig(out / "curves.png")
         print(f"top-1 {record['metrics']['val_top1']:.2f} %, top-5 {record['metrics']['val_top5']:.2f} %")
         print(f"{record['n_scored']} of {record['n_expected']} videos scored, the others count as errors; see {out}")
+        run.finish(machine)
 
 
 def evaluate(
@@ -175,17 +178,16 @@ def evaluate(
     """
     import pandas as pd
 
-    from cpnet.engine.accelerator import make_accelerator
     from cpnet.engine.evaluate import accuracy
     from cpnet.engine.scores import Scores, save_scores, write_submissions
     from cpnet.experiments.run import is_main_process
-    from cpnet.experiments.video_run import read_training
+    from cpnet.experiments.training_folder import read_training
 
     training = read_training(checkpoint, which)
     index = training.index(split, data_root)
     chosen = Protocol.parse(protocol, size=size, short_side=short_side, k=k, shuffled=shuffled)
     views = training.views(index, chosen)
-    scores = chosen.scores(training.model, views, make_accelerator(_device(device)), workers=workers)
+    scores = chosen.scores(training.model, views, training.accelerator(_device(device)), workers=workers)
     if not is_main_process():
         return
     labels, ids = index.labels(), [video.id for video in views.videos]
@@ -233,15 +235,16 @@ def predict(
     """
     from cpnet.data.decode import decode_frames
     from cpnet.data.layouts import NO_LABEL, Index, Video
-    from cpnet.engine.accelerator import make_accelerator
-    from cpnet.experiments.video_run import read_training
+    from cpnet.experiments.training_folder import read_training
 
     training = read_training(checkpoint, which)
     decode_frames(video, [0], training.backend)  # says why, if the video cannot be read
     index = Index(training.config["data"]["name"], "test", training.classes, [Video(video.stem, video, NO_LABEL)])
     chosen = Protocol.parse(protocol)
     views = training.views(index, chosen)
-    (scores,) = chosen.scores(training.model, views, make_accelerator(_device(device)), progress=False)
+    (scores,) = chosen.scores(training.model, views, training.accelerator(_device(device)), progress=False)
+    if scores.isnan().any():
+        raise ValueError(f"{video} cannot be read to its end: python -m cpnet data check says more")
     best = scores.topk(min(5, len(scores)))
     for score, label in zip(best.values.tolist(), best.indices.tolist(), strict=True):
         print(f"{100 * score:6.2f} %  {training.classes[label]}")
@@ -582,7 +585,7 @@ def main(args: Sequence[str] | None = None) -> None:
             prog="python -m cpnet",
             description="CPNet: learning video representations from correspondence proposals, replicated.",
         )
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, FloatingPointError, TimeoutError) as error:
         sys.exit(f"error: {error}")
 
 

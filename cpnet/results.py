@@ -101,8 +101,8 @@ def compare(fresh: Path, stored: Path) -> pd.DataFrame:
     rows = []
     for path in paths:
         new = read(path)
-        twin = stored / path.relative_to(fresh)
-        old = read(twin)["metrics"] if twin.exists() else {}
+        twin = find(new["run_id"], (stored,))
+        old = {} if twin is None else read(twin)["metrics"]
         for name, value in new["metrics"].items():
             if isinstance(value, list):
                 continue

@@ -83,10 +83,16 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_compare_lines_up_the_same_runs(tmp_path):
     results.write(record(metrics={"val_top1": 60.0, "curve": [1.0]}), tmp_path / "fresh")
     results.write(record(metrics={"val_top1": 50.0, "curve": [1.0]}), tmp_path / "stored")
-    results.write(record(row="new"), tmp_path / "fresh")
+    results.write(record(row="new", run_id="fedcba9876"), tmp_path / "fresh")
     table = results.compare(tmp_path / "fresh", tmp_path / "stored").set_index("row")
     assert table.loc["net", "difference"] == 10
     assert table["difference"].isna()["new"]
+
+
+def test_compare_finds_a_run_under_another_row(tmp_path):
+    results.write(record(metrics={"val_top1": 60.0}), tmp_path / "fresh")
+    results.write(record(row="other", metrics={"val_top1": 50.0}), tmp_path / "stored")
+    assert results.compare(tmp_path / "fresh", tmp_path / "stored")["difference"].tolist() == [10.0]
 
 
 def test_compare_says_when_there_is_nothing(tmp_path):

@@ -79,7 +79,7 @@ class DiskCache:
 
     Args:
         read: decodes a video.
-        folder: of the arrays; a video is told by its path, so delete the folder if videos change.
+        folder: of the arrays; a video is told by its path, size and time.
     """
 
     def __init__(self, read: Reader, folder: Path) -> None:
@@ -88,16 +88,30 @@ class DiskCache:
 
     def __call__(self, path: Path, indices: Indices) -> np.ndarray:
         """Frames (T, H, W, 3) of a video; arguments and errors as of `decode_frames`."""
-        file = self.folder / f"{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:24]}.npy"
-        if not file.exists() and path not in self.uncached:
+        if path in self.uncached or not path.exists():
+            return self.read(path, indices)
+        state = path.stat()
+        key = f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"
+        file = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
+        frames = self._load(file)
+        if frames is None:
             try:
-                self._keep(self.read(path, range), file)
+                frames = self.read(path, range)
             except UNREADABLE:
                 self.uncached.add(path)
-        if path in self.uncached:
-            return self.read(path, indices)
-        frames = np.load(file, mmap_mode="r")
+                return self.read(path, indices)
+            self._keep(frames, file)
         return np.asarray(frames[choose_frames(path, indices, len(frames))])
+
+    def _load(self, file: Path) -> np.ndarray | None:
+        """What is kept, if it is there and whole: a machine that lost power may have left part of it."""
+        try:
+            return np.load(file, mmap_mode="r")
+        except FileNotFoundError:
+            return None
+        except (ValueError, EOFError, OSError):
+            file.unlink(missing_ok=True)
+            return None
 
     def _keep(self, frames: np.ndarray, file: Path) -> None:
         """Write as a whole or not at all: another process may read or write the same video."""

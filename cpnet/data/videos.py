@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -120,7 +120,7 @@ class EvaluationViews(VideoDataset[Views]):
     Args:
         index, num_frames, frame_step, size, read: see `VideoDataset`. Missing and quarantined videos count too.
         num_clips, num_crops: views in time and in space, see `cpnet.data.clips`.
-        short_side: to which frames are resized; `size` if None.
+        short_side: at least `size`, to which frames are resized; `size` if None.
         shuffled: give each clip's frames out of order, in one that is drawn for each video; a control.
     """
 
@@ -131,6 +131,8 @@ class EvaluationViews(VideoDataset[Views]):
     shuffled: bool = False
 
     def __post_init__(self) -> None:
+        if self.short_side is not None and self.short_side < self.size:
+            raise ValueError(f"short_side={self.short_side}: crops of size={self.size} do not fit, give that or more")
         self.videos = [*self.index.videos, *self.index.missing, *self.index.quarantined]
 
     def __len__(self) -> int:
@@ -141,24 +143,23 @@ class EvaluationViews(VideoDataset[Views]):
         video = self.videos[i]
         if i < len(self.index.videos):
             try:
-                return Views(self._views(video.path, i), video.label, i, readable=True)
+                frames = self.read(video.path, self._choose)  # (num_clips * T, H, W, 3)
             except UNREADABLE:
                 pass
+            else:
+                return Views(self._views(frames, i), video.label, i, readable=True)
         shape = (self.num_clips * self.num_crops, 3, self.num_frames, self.size, self.size)
         return Views(torch.zeros(shape, dtype=torch.uint8), video.label, i, readable=False)
 
-    def _views(self, path: Path, i: int) -> Tensor:
-        order = [*range(self.num_frames)]
-        if self.shuffled:
-            order = torch.randperm(self.num_frames, generator=clip_generator(0, 0, i)).tolist()
+    def _choose(self, length: int) -> list[int]:
+        clips = even_clips(length, self.num_frames, self.frame_step, self.num_clips)
+        return [frame for clip in clips for frame in clip]
 
-        def choose(length: int) -> list[int]:
-            clips = even_clips(length, self.num_frames, self.frame_step, self.num_clips)
-            return [clip[t] for clip in clips for t in order]
-
+    def _views(self, frames: np.ndarray, i: int) -> Tensor:
         short_side = self.size if self.short_side is None else self.short_side
-        frames = self.read(path, choose)  # (num_clips * T, H, W, 3)
         height, width = resized(frames.shape[1], frames.shape[2], short_side)
         places = crops(height, width, self.size, self.num_crops)
         clips = frames.reshape(self.num_clips, self.num_frames, *frames.shape[1:])
+        if self.shuffled:
+            clips = clips[:, torch.randperm(self.num_frames, generator=clip_generator(0, 0, i)).numpy()]
         return torch.stack([view(clip, place, short_side) for clip in clips for place in places])

@@ -101,7 +101,7 @@ def _proposals(model: nn.Module, k: int | None) -> Iterator[None]:
         yield
         return
     if not hasattr(model, "k"):
-        raise ValueError(f"k={k}: {type(model).__name__} has no CP modules")
+        raise ValueError(f"k={k}: {type(model).__name__} has no CP modules, leave k out")
     before = model.k
     model.k = k  # type: ignore[assignment]
     try:

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
+Optimizer = Literal["sgd", "adamw"]
+Schedule = Literal["step", "cosine", "one_cycle"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
 ONE_CYCLE_RISE, ONE_CYCLE_START, ONE_CYCLE_END = 0.3, 1 / 25, 1e-4 / 25  # as torch's OneCycleLR
@@ -53,13 +55,13 @@ class Recipe:
         seed: of order, clips, dropout and ties.
 
     Raises:
-        ValueError: unknown precision, or batch norms frozen in a phase and not in the next.
+        ValueError: unknown optimiser, schedule or precision, or batch norms frozen in a phase and not in the next.
     """
 
     phases: tuple[Phase, ...] = (Phase(),)
     batch_size: int = 32
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    schedule: Literal["step", "cosine", "one_cycle"] = "step"
+    optimizer: Optimizer = "sgd"
+    schedule: Schedule = "step"
     momentum: float = 0.9
     weight_decay: float = 0.0
     warmup_epochs: float = 0.0
@@ -70,8 +72,10 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.precision not in get_args(Precision):
-            raise ValueError(f"precision={self.precision!r}: choose one of {', '.join(get_args(Precision))}")
+        for name, choices in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
+            value = getattr(self, name)
+            if value not in get_args(choices):
+                raise ValueError(f"{name}={value!r}: choose one of {', '.join(get_args(choices))}")
         frozen = [phase.freeze_bn for phase in self.phases]
         if frozen != sorted(frozen):
             raise ValueError(f"freeze_bn={frozen} in the phases: batch norms stay frozen, so freeze the later ones too")

@@ -1,12 +1,19 @@
 """Claims of the paper as measured predicates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 OUTCOMES = ("holds", "does not hold", "undecided", "not run")
-T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447}  # Student's, two-sided, by degrees of freedom
+T_95 = {
+    1: 12.706,
+    2: 4.303,
+    3: 3.182,
+    4: 2.776,
+    5: 2.571,
+    6: 2.447,
+}  # Student's, two-sided, by degrees of freedom; cautious for more
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ def paired_difference(first: pd.Series, second: pd.Series, least: float = 0.0) -
     pair = f"{first.name} - {second.name}"
     if n == 1:
         return Verdict("undecided", f"{pair}: {mean:+.1f} points, one seed")
-    half = T_95[n - 1] * float(difference.std()) / n**0.5
+    half = T_95.get(n - 1, T_95[6]) * float(difference.std()) / n**0.5
     evidence = f"{pair}: {mean:+.1f} ± {half:.1f} points, {n} seeds"
     if abs(mean - least) <= half:
         return Verdict("undecided", evidence)
@@ -82,7 +89,13 @@ def judge_all(claims: list[Claim], frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def summarise(outcomes: list[str]) -> str:
-    """The outcome of a table: the first of does not hold, undecided, not run that any of its claims has; else holds."""
+def summarise(outcomes: Sequence[str]) -> str:
+    """The outcome of several: the first of does not hold, undecided, not run that any of them is; else holds."""
     worst = ("does not hold", "undecided", "not run", "holds")
     return next((outcome for outcome in worst if outcome in outcomes), "not run")
+
+
+def all_hold(verdicts: Sequence[Verdict]) -> Verdict:
+    """One verdict on several comparisons, as `summarise` has it, with the evidence of all."""
+    outcome = summarise([verdict.outcome for verdict in verdicts])
+    return Verdict(outcome, "; ".join(dict.fromkeys(verdict.evidence for verdict in verdicts)))

@@ -86,13 +86,6 @@ def higher(frame: pd.DataFrame, first: str, second: str, metric: str = "val_top1
     return paired_difference(one, two)
 
 
-def all_hold(verdicts: Sequence[Verdict]) -> Verdict:
-    """One verdict on several comparisons: the worst of them, with the evidence of all."""
-    order = ("does not hold", "not run", "undecided", "holds")
-    outcome = min((verdict.outcome for verdict in verdicts), key=order.index)
-    return Verdict(outcome, "; ".join(dict.fromkeys(verdict.evidence for verdict in verdicts)))
-
-
 def by_seed(frame: pd.DataFrame, row: str, metric: str) -> pd.Series:
     """A metric of a row by seed, at profile cpu."""
     if not len(frame) or metric not in frame:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from cpnet.data.layouts import Dataset, read_index
+from cpnet.data.layouts import NUM_CLASSES, Dataset, read_index
+from cpnet.engine.recipe import Phase
 from cpnet.experiments.run import Run
 from cpnet.experiments.video_run import Network, VideoRun
 from cpnet.models import create_model, for_clips
@@ -19,7 +20,6 @@ RELEASED: dict[Dataset, tuple[int, int]] = {
     "something": (168_913, 24_777),
     "jester": (118_562, 14_787),
 }
-CLASSES: dict[Dataset, int] = {"kinetics": 400, "something": 174, "jester": 27}
 
 # Assumptions, not measured; `python -m cpnet bench models` and `bench data` measure yours.
 SUSTAINED_TFLOPS = 20.0  # of one GPU of a data centre, on such networks
@@ -36,21 +36,22 @@ def plan(runs: Sequence[VideoRun], sustained_tflops: float = SUSTAINED_TFLOPS) -
     rows = []
     for run in runs:
         train, val = RELEASED[run.data.name]
-        phases = [
-            (phase, _multiply_adds(run.network, run.data.name, phase.num_frames, run.data.size))
-            for phase in run.recipe.phases
-        ]
-        training = sum(macs * (1 + BACKWARD) * phase.epochs * train for phase, macs in phases)
-        views = sum(protocol.num_clips * protocol.num_crops for protocol in run.protocols.values())
-        testing = val * (views * phases[-1][1] + sum(macs * phase.epochs for phase, macs in phases))
-        clips = sum(phase.epochs for phase, _ in phases) * train
+        phases = run.recipe.phases
+        macs = [_of_run(run, phase, run.data.size) for phase in phases]
+        training = sum(m * (1 + BACKWARD) * phase.epochs * train for phase, m in zip(phases, macs, strict=True))
+        validation = sum(m * phase.epochs * val for phase, m in zip(phases, macs, strict=True))
+        testing = validation + sum(
+            protocol.num_clips * protocol.num_crops * val * _of_run(run, phases[-1], protocol.size or run.data.size)
+            for protocol in run.protocols.values()
+        )
+        clips = sum(phase.epochs for phase in phases) * train
         rows.append(
             {
                 "row": run.row,
                 "seed": run.seed,
-                "frames x step": ", then ".join(f"{phase.num_frames}x{phase.frame_step}" for phase, _ in phases),
-                "epochs": " + ".join(str(phase.epochs) for phase, _ in phases),
-                "G multiply-adds a clip": ", then ".join(f"{macs / 1e9:.1f}" for _, macs in phases),
+                "frames x step": ", then ".join(f"{phase.num_frames}x{phase.frame_step}" for phase in phases),
+                "epochs": " + ".join(str(phase.epochs) for phase in phases),
+                "G multiply-adds a clip": ", then ".join(f"{m / 1e9:.1f}" for m in macs),
                 "M training clips": round(clips / 1e6, 1),
                 "GPU hours, training": round(2 * training / (sustained_tflops * 1e12) / 3600, 1),
                 "GPU hours, tests": round(2 * testing / (sustained_tflops * 1e12) / 3600, 1),
@@ -75,8 +76,11 @@ def print_plan(runs: Sequence[Run], data_root: Path | None = None) -> None:
         ValueError: runs that are not of the published schedule on a real data set.
     """
     real = [run for run in runs if isinstance(run, VideoRun) and run.data.rendered is None]
-    if not real or len(real) < len(runs):
-        raise ValueError(f"{runs[0].table} at profile {runs[0].profile} needs no plan: give profile paper")
+    other = [run for run in runs if run not in real]
+    if other:
+        raise ValueError(
+            f"{other[0].table} at profile {other[0].profile} is no training on real data: plans are of those"
+        )
     print(plan(real).to_string(index=False))
     print(
         f"estimates, at {SUSTAINED_TFLOPS:g} TFLOP/s sustained by a GPU, {CLIPS_A_SECOND:g} clips/s decoded by a core"
@@ -88,11 +92,15 @@ def print_plan(runs: Sequence[Run], data_root: Path | None = None) -> None:
             print(read_index(real[0].data.name, data_root, split).summary())
 
 
+def _of_run(run: VideoRun, phase: Phase, size: int) -> int:
+    return _multiply_adds(run.network, run.data.name, phase.num_frames, size)
+
+
 @cache
 def _multiply_adds(network: Network, dataset: Dataset, num_frames: int, size: int) -> int:
     """Of one clip, counted on the CPU with untrained weights."""
     arguments = for_clips(network.name, num_frames) | network.arguments()
     arguments.pop("pretrained", None)
     torch.manual_seed(0)
-    model = create_model(network.name, num_classes=CLASSES[dataset], **arguments)
+    model = create_model(network.name, num_classes=NUM_CLASSES[dataset], **arguments)
     return multiply_adds(model, example_clip(num_frames, size))[""]

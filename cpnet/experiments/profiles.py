@@ -44,7 +44,7 @@ class Setting:
         return replace(self.network, name=name, **shared | arguments)
 
 
-# Of the short trainings: they learn directions sooner (book/data.md); with 7x7 positions at res4, fewer proposals do.
+# CPNet in short trainings: a larger scale learns directions sooner (book/data.md); k = 8 is the released code's.
 SHORT_CP = {"displacement_scale": 8.0, "k": 8}
 SHORT = Recipe(batch_size=16, optimizer="adamw", schedule="one_cycle", weight_decay=0.01, bn_schedule=False)
 

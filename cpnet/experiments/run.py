@@ -41,9 +41,9 @@ class Machine:
         tensorboard: write curves for TensorBoard.
         progress: show progress bars.
         position: line of the progress bar, where runs go on side by side.
-        rerun: train again what an earlier call has trained to the end; what it has not is gone on with in any case.
+        rerun: train again what an earlier call has trained to the end; an unfinished training is always continued.
         folder: of a training on videos, with its checkpoints; one for each run in runs/training if None.
-        roots: of results, where those that a run needs are looked for.
+        roots: of results, where those that a run starts from are looked for.
     """
 
     device: str = "cpu"
@@ -109,6 +109,12 @@ class Run(ABC):
     def prepare(self, machine: Machine) -> None:  # noqa: B027, most runs need nothing
         """Make what several runs share, before any of them starts."""
 
+    def finish(self, machine: Machine) -> None:  # noqa: B027
+        """Called once the record is stored."""
+
+    def verify(self, path: Path, machine: Machine) -> None:  # noqa: B027
+        """Raise ValueError if the record at `path` is of other data than those of `machine`."""
+
     @cached_property
     def model_defaults(self) -> dict[str, Any]:
         """Arguments of the model that the run leaves at their defaults."""
@@ -150,8 +156,9 @@ def execute(run: Run, machine: Machine | None = None) -> tuple[Record, nn.Module
         "model_defaults": run.model_defaults,
         **measured,
         "params": count_parameters(model),
-        "provenance": results.provenance(torch.device(machine.device), time.monotonic() - start),
     }
+    own = record.pop("provenance", {})
+    record["provenance"] = results.provenance(torch.device(machine.device), time.monotonic() - start) | own
     return record, model
 
 
@@ -181,23 +188,56 @@ def reproduce(
         budget: seconds after which no further run is begun. Results of the runs that are not reached are left out;
             the next call goes on from there.
     """
+    if jobs > 1 and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise ValueError(f"jobs={jobs} under torchrun, whose processes share each run: give 1")
     out = results.local_root() if out is None else out
     roots = (out, results.COMMITTED)
-    machine = Machine(device, data_root, workers, compile, tensorboard, progress, rerun=True, roots=roots)
+    found_in = (out, results.local_root(), results.COMMITTED)
+    machine = Machine(device, data_root, workers, compile, tensorboard, progress, rerun=True, roots=found_in)
     end = None if budget is None else time.monotonic() + budget
     first = {run.run_id: run for run in reversed(runs)}  # of several rows that one run serves
-    missing = [run for run in runs if run is first[run.run_id] and (rerun or run.stored(roots) is None)]
-    needed = {need.run_id: need for run in missing for need in run.needs if need.stored(roots) is None}
-    for batch in ([*needed.values()], missing):  # one after the other: no run may start before what it needs is there
-        for run in batch:
-            run.prepare(machine)
-        if jobs == 1 or len(batch) < 2:
-            for run in batch:
-                if end is None or time.monotonic() < end:
-                    _execute_and_store(run, machine, out)
-        else:
-            _execute_side_by_side(batch, machine, out, jobs, end)
+    missing = {
+        run.run_id: run for run in runs if run is first[run.run_id] and (rerun or not _is_stored(run, machine, roots))
+    }
+    needed = {
+        need.run_id: need
+        for run in missing.values()
+        for need in run.needs
+        if need.run_id in missing or need.stored(found_in) is None
+    }
+    rest = [run for run_id, run in missing.items() if run_id not in needed]
+    for batch in ([*needed.values()], rest):  # one after the other: no run may start before what it needs is there
+        _execute_all(batch, machine, out, jobs, end)
     return _frame(runs, roots)
+
+
+def _is_stored(run: Run, machine: Machine, roots: tuple[Path, ...]) -> bool:
+    path = run.stored(roots)
+    if path is not None:
+        run.verify(path, machine)
+    return path is not None
+
+
+def _execute_all(runs: Sequence[Run], machine: Machine, out: Path, jobs: int, end: float | None) -> None:
+    for run in runs:
+        if _time_is_left(end):
+            run.prepare(machine)
+    if jobs > 1 and len(runs) > 1:
+        _execute_side_by_side(runs, machine, out, jobs, end)
+        return
+    for run in runs:
+        if _time_is_left(end):
+            _execute_and_store(run, machine, out)
+
+
+def _time_is_left(end: float | None) -> bool:
+    """Of several processes, what the main one says, as they must agree."""
+    left = end is None or time.monotonic() < end
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        said = [left]
+        torch.distributed.broadcast_object_list(said, src=0)
+        return said[0]
+    return left
 
 
 def load(runs: Sequence[Run]) -> pd.DataFrame:
@@ -248,6 +288,7 @@ def _execute_and_store(run: Run, machine: Machine, out: Path) -> None:
     record, model = execute(run, replace(machine, position=_worker))
     if is_main_process():
         results.write(record, out, model.state_dict() if run.keeps_weights else None)
+        run.finish(machine)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()  # what comes next may start from this result
 
@@ -266,7 +307,7 @@ def _execute_side_by_side(runs: Sequence[Run], machine: Machine, out: Path, jobs
     ):
         under_way: set[Future[None]] = set()
         while waiting or under_way:
-            while waiting and len(under_way) < jobs and (end is None or time.monotonic() < end):
+            while waiting and len(under_way) < jobs and _time_is_left(end):
                 under_way.add(pool.submit(_execute_and_store, waiting.pop(0), machine, out))
             if not under_way:
                 return

@@ -4,7 +4,7 @@ import pandas as pd
 
 from cpnet.experiments import kinetics
 from cpnet.experiments.cells import paper_and_ours
-from cpnet.experiments.claims import Claim
+from cpnet.experiments.claims import Claim, all_hold
 from cpnet.experiments.kinetics import K_VALUES
 from cpnet.experiments.video_run import VideoRun
 
@@ -34,7 +34,7 @@ def claims() -> list[Claim]:
             "each k of training is best tested with the same k",
             "paper",
             "top-1 on the diagonal above each other cell of its row; 95 % intervals, paired over seeds",
-            lambda frame: kinetics.all_hold(
+            lambda frame: all_hold(
                 [
                     kinetics.higher(frame, f"k{k}", f"k{k}", f"val_top1_k{k}", f"val_top1_k{test}")
                     for k in K_VALUES
@@ -47,7 +47,7 @@ def claims() -> list[Claim]:
             f"the best k is {BEST_K}, falling on both sides",
             "paper",
             f"top-1 at k = {BEST_K} above each other k, trained and tested alike; 95 % intervals, paired over seeds",
-            lambda frame: kinetics.all_hold(
+            lambda frame: all_hold(
                 [kinetics.higher(frame, f"k{BEST_K}", f"k{k}", f"val_top1_k{BEST_K}", f"val_top1_k{k}") for k in others]
             ),
         ),

@@ -4,7 +4,7 @@ import pandas as pd
 
 from cpnet.experiments import kinetics
 from cpnet.experiments.cells import paper_and_ours
-from cpnet.experiments.claims import Claim
+from cpnet.experiments.claims import Claim, all_hold
 from cpnet.experiments.video_run import VideoRun
 
 TABLE = "table3c"
@@ -37,12 +37,12 @@ def claims() -> list[Claim]:
             "res4 is the best position",
             "paper",
             "top-1 at res4 above that at res3 and at res5; 95 % intervals, paired over seeds",
-            lambda frame: kinetics.all_hold([kinetics.higher(frame, "res4", row) for row in ("res3", "res5")]),
+            lambda frame: all_hold([kinetics.higher(frame, "res4", row) for row in ("res3", "res5")]),
         ),
         Claim(
             "two modules are better than none, wherever they are",
             "ours",
             "top-1 of each position above C2D; 95 % intervals, paired over seeds",
-            lambda frame: kinetics.all_hold([kinetics.higher(frame, row, "c2d") for row in ROWS[1:]]),
+            lambda frame: all_hold([kinetics.higher(frame, row, "c2d") for row in ROWS[1:]]),
         ),
     ]

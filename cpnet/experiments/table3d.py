@@ -9,7 +9,7 @@ import pandas as pd
 from cpnet.engine.protocols import Protocol
 from cpnet.experiments import kinetics
 from cpnet.experiments.cells import paper_and_ours
-from cpnet.experiments.claims import Claim, Verdict, paired_difference
+from cpnet.experiments.claims import Claim, Verdict, all_hold, paired_difference
 from cpnet.experiments.video_run import VideoRun
 
 TABLE = "table3d"
@@ -92,7 +92,7 @@ def claims() -> list[Claim]:
 def _beats(row: str, frame: pd.DataFrame) -> Verdict:
     frame = by_network(frame)
     metrics = [name for name in METRICS if name.startswith("val_top1")]
-    return kinetics.all_hold([kinetics.higher(frame, "cpnet", row, metric) for metric in metrics])
+    return all_hold([kinetics.higher(frame, "cpnet", row, metric) for metric in metrics])
 
 
 def _gain_shrinks(frame: pd.DataFrame) -> Verdict:

@@ -7,7 +7,7 @@ from cpnet.experiments.run import Run
 
 RUNS: dict[str, Callable[[str], Sequence[Run]]] = {
     "table1": table1.runs,
-    "table1_controls": lambda profile: table1.control_runs(),
+    "table1_controls": lambda profile: table1.control_runs() if profile == "cpu" else [],
     "pretrain": lambda profile: [] if profile == "paper" else [kinetics.pretrain_run(profile)],
     "table3a": table3a.runs,
     "table3b": table3b.runs,
@@ -15,7 +15,7 @@ RUNS: dict[str, Callable[[str], Sequence[Run]]] = {
     "table3d": table3d.runs,
     "table4": table4.runs,
     "table5a": table5a.runs,
-    "table5a_search": lambda profile: table5a.search_runs(),
+    "table5a_search": lambda profile: table5a.search_runs() if profile == "cpu" else [],
 }
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
+import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import safetensors.torch
 import torch
@@ -23,20 +24,25 @@ from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import FLIP_PAIRS, Dataset, Index, Split, flip_label_map, read_index
 from cpnet.data.rendered import Spec, class_names, class_table, is_rendered, render
 from cpnet.data.transforms import Augmentation
-from cpnet.data.videos import EvaluationViews, TrainingClips
+from cpnet.data.videos import TrainingClips
 from cpnet.engine.accelerator import make_accelerator
-from cpnet.engine.checkpoint import WEIGHTS, find_checkpoint
 from cpnet.engine.evaluate import Evaluation, accuracy
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase, Recipe
 from cpnet.engine.train import train
 from cpnet.experiments.run import Machine, Run, is_main_process
+from cpnet.experiments.training_folder import FINISHED, SESSIONS, Sessions, digest, open_folder, rendered_folder
+from cpnet.lock import locked
 from cpnet.models import create_model, for_clips
 from cpnet.models.families import VariantName
 from cpnet.models.resnet import Stem
 from cpnet.results import Record
 
-CONFIG, FINISHED = "config.json", "finished"  # in the folder of a training
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+KEPT_DECODED = 72  # pixels of height, at most
+SPLITS: tuple[Split, Split] = ("train", "val")
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,16 @@ class VideoData:
     augmentation: Augmentation = "released"
     rendered: Annotated[Spec | None, tyro.conf.Suppress] = None
 
+    def __post_init__(self) -> None:
+        if self.augmentation not in get_args(Augmentation):
+            raise ValueError(f"augmentation={self.augmentation!r}: choose one of {', '.join(get_args(Augmentation))}")
+
     def reader(self) -> Reader:
-        """Decodes in child processes; a stand-in is small enough to be kept on disk, decoded."""
+        """Decodes in child processes; small stand-ins are kept on disk, decoded: some GB each."""
         read = IsolatedDecoder(self.backend)
-        return read if self.rendered is None else DiskCache(read, results.runs_folder() / "decoded" / self.backend)
+        if self.rendered is None or self.rendered.size > KEPT_DECODED:
+            return read
+        return DiskCache(read, results.runs_folder() / "decoded" / self.backend)
 
 
 @dataclass(frozen=True)
@@ -141,8 +153,32 @@ class VideoRun(Run):
     def prepare(self, machine: Machine) -> None:
         """Render the stand-ins."""
         for spec in (self.data.rendered, self.tuning):
-            if spec is not None and is_main_process() and not is_rendered(spec, rendered_folder(spec)):
-                render(**spec.arguments(), out=rendered_folder(spec), progress=machine.progress)
+            if spec is None:
+                continue
+            folder = rendered_folder(spec)
+            if is_main_process() and not is_rendered(spec, folder):
+                render(**spec.arguments(), out=folder, progress=machine.progress)
+            while not is_rendered(spec, folder):  # others wait for the main process; a barrier would time out
+                time.sleep(1)
+
+    def verify(self, path: Path, machine: Machine) -> None:
+        """Of an official data set at hand, compare the record's videos.
+
+        Raises:
+            ValueError: the record is of other videos.
+        """
+        if self.data.rendered is None and machine.data_root is not None:
+            stored = results.read(path)["data"]
+            for split in SPLITS:
+                if stored[split] != index_digest(self.index(split, machine)):
+                    raise ValueError(
+                        f"{path} is of other {split} videos than {machine.data_root} lists: "
+                        "give the folder it was computed with, or compute it again with --rerun"
+                    )
+
+    def finish(self, machine: Machine) -> None:
+        """From now on, to run again is to train anew."""
+        (self.folder(machine) / FINISHED).touch()
 
     def index(self, split: Split, machine: Machine) -> Index:
         """Of the stand-in, or of the data set in `machine.data_root`.
@@ -173,11 +209,19 @@ class VideoRun(Run):
     def measure(self, machine: Machine) -> tuple[Record, nn.Module]:
         """Train, going on from where an interrupted training has stopped, and test."""
         accelerator = make_accelerator(machine.device, self.recipe.precision)
-        train_index, val_index = self.index("train", machine), self.index("val", machine)
+        indexes = {split: self.index(split, machine) for split in SPLITS}
         folder = self.folder(machine)
-        if is_main_process():
-            self._open(folder, train_index.classes, machine.rerun)
-        accelerator.wait_for_everyone()
+        with locked(folder) if is_main_process() else nullcontext():
+            if is_main_process():
+                open_folder(folder, self.config, indexes["train"], machine.rerun)
+            accelerator.wait_for_everyone()
+            return self._measure(machine, accelerator, indexes["train"], indexes["val"])
+
+    def _measure(
+        self, machine: Machine, accelerator: Accelerator, train_index: Index, val_index: Index
+    ) -> tuple[Record, nn.Module]:
+        folder = self.folder(machine)
+        sessions = Sessions(folder / SESSIONS, accelerator)
         model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
 
         def test(model: nn.Module, protocol: Protocol, phase: Phase, index: Index) -> tuple[Tensor, Index]:
@@ -187,6 +231,7 @@ class VideoRun(Run):
             return protocol.scores(model, views, accelerator, workers=machine.workers, **shown), views.index
 
         def validate(model: nn.Module, phase: Phase) -> dict[str, float]:
+            sessions.write()
             found = _accuracy(*test(model, Protocol(), phase, val_index))
             return {"val_top1": found.top1, "val_top5": found.top5}
 
@@ -213,8 +258,7 @@ class VideoRun(Run):
             metrics["tune_top1"] = _accuracy(*test(model, Protocol(), phase, choosing)).top1
         main = _accuracy(*tested[""])
         metrics["val_per_class"] = [None if math.isnan(value) else value for value in main.per_class]
-        if is_main_process():
-            (folder / FINISHED).touch()
+        sessions.write()
         measured = {
             "metrics": metrics,
             "n_expected": main.n_expected,
@@ -223,6 +267,7 @@ class VideoRun(Run):
             "curves": {name: [epoch[name] for epoch in history] for name in history[0]},
             "data": {"train": index_digest(train_index), "val": index_digest(val_index)},
             "weights_sha256": weights_digest(model),
+            "provenance": sessions.summary(),
         }
         return measured, model
 
@@ -238,100 +283,36 @@ class VideoRun(Run):
             augmentation=self.data.augmentation,
         )
 
-    def _open(self, folder: Path, classes: tuple[str, ...], rerun: bool) -> None:
-        """Say in the folder what is trained there; what a finished training has left goes if it is to run again."""
-        if rerun and (folder / FINISHED).exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        content = json.dumps({"config": self.config, "classes": classes}, indent=1) + "\n"
-        if (folder / CONFIG).exists() and (folder / CONFIG).read_text() != content:
-            raise ValueError(f"{folder} holds another training, see its {CONFIG}: give another folder, or delete it")
-        results.write_atomically(folder / CONFIG, content.encode())
-
-
-@dataclass(frozen=True)
-class Training:
-    """A training read from its folder: its config, names of classes by label, and the network, in evaluation mode."""
-
-    config: dict[str, Any]
-    classes: tuple[str, ...]
-    model: nn.Module
-
-    @property
-    def backend(self) -> Backend:
-        return self.config["data"]["backend"]
-
-    def index(self, split: Split, root: Path | None) -> Index:
-        """Of the data set in `root`, or of the stand-in that was trained on.
-
-        Raises:
-            ValueError: no folder given or known, or a data set with other classes.
-        """
-        data = self.config["data"]
-        if root is None and "rendered" in data:
-            root = rendered_folder(Spec(**data["rendered"]))
-        if root is None:
-            raise ValueError(f"no folder of {data['name']}: give --data-root")
-        index = read_index(data["name"], root, split)
-        if index.classes != self.classes:
-            raise ValueError(f"{root} has {len(index.classes)} classes, not the {len(self.classes)} trained on")
-        return index
-
-    def views(self, index: Index, protocol: Protocol) -> EvaluationViews:
-        """Views of the videos of an index, of clips as in the last phase."""
-        phase = Phase(**self.config["recipe"]["phases"][-1])
-        return protocol.views(index, phase, self.config["data"]["size"], IsolatedDecoder(self.backend))
-
-
-def read_training(folder: Path, which: str = "last") -> Training:
-    """Read the network of a training.
-
-    Args:
-        folder: that `python -m cpnet train` or `reproduce` has written.
-        which: checkpoint, "last" or "best".
-
-    Raises:
-        FileNotFoundError: no training there, or no checkpoint yet.
-    """
-    if not (folder / CONFIG).is_file():
-        raise FileNotFoundError(f"no {CONFIG} in {folder}: give the folder of a training")
-    stored = json.loads((folder / CONFIG).read_text())
-    config, classes = stored["config"], tuple(stored["classes"])
-    arguments = {name: value for name, value in config["model_args"].items() if name != "pretrained"}
-    longest = max(phase["num_frames"] for phase in config["recipe"]["phases"])
-    model = create_model(config["model"], num_classes=len(classes), **for_clips(config["model"], longest) | arguments)
-    safetensors.torch.load_model(model, _weights(folder, which))
-    return Training(config, classes, model.eval())
-
 
 def read_config(path: Path, row: str) -> VideoRun:
-    """The run of a config.json, maybe edited by hand.
+    """The run of a config.json, maybe edited by hand, on a data set in a folder of its own.
 
     Raises:
-        ValueError: it is no such file; the message says what is wrong.
+        ValueError: it is no such file, or of a run that cannot be copied; the message says what is wrong.
     """
     try:
         config = json.loads(path.read_text())["config"]
+        if "init" in config:
+            raise ValueError("it starts from another run (init): remove that, and give a file as model_args.pretrained")
+        if config["seed"] != config["recipe"]["seed"]:
+            raise ValueError("seed and recipe.seed differ: give both the same")
         recipe = config["recipe"] | {"phases": tuple(Phase(**phase) for phase in config["recipe"]["phases"])}
-        spec = config["data"].pop("rendered", None)
+        protocols = {name: Protocol(**protocol) for name, protocol in config["protocols"].items()}
+        if "" not in protocols:
+            raise ValueError('protocols lack the one named "", which gives val_top1')
         return VideoRun(
             table="own",
             row=row,
             profile="own",
             seed=config["seed"],
             network=Network(config["model"], **config["model_args"]),
-            data=VideoData(**config["data"], rendered=spec and Spec(**spec)),
+            data=VideoData(**{name: value for name, value in config["data"].items() if name != "rendered"}),
             recipe=Recipe(**recipe),
-            protocols={name: Protocol(**protocol) for name, protocol in config["protocols"].items()},
+            protocols=protocols,
+            revision=config["revision"],
         )
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is no configuration of a training: {type(error).__name__} {error}") from error
-
-
-def rendered_folder(spec: Spec) -> Path:
-    """Where a stand-in is rendered to."""
-    name = f"{spec.name}-{spec.train}+{spec.val}-{spec.size}px-seed{spec.seed}-revision{spec.revision}"
-    return results.runs_folder() / "data" / name
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} cannot be trained from: {type(error).__name__} {error}") from error
 
 
 def partners_told_apart(scores: Tensor, index: Index, suffix: str = "") -> dict[str, float]:
@@ -355,20 +336,13 @@ def partners_told_apart(scores: Tensor, index: Index, suffix: str = "") -> dict[
 def index_digest(index: Index) -> str:
     """SHA-256 of ids and labels of all videos that a split lists."""
     videos = sorted((video.id, video.label) for video in (*index.videos, *index.missing, *index.quarantined))
-    return hashlib.sha256(json.dumps([index.classes, videos]).encode()).hexdigest()
+    return digest([index.classes, videos])
 
 
 def weights_digest(model: nn.Module) -> str:
     """SHA-256 of all parameters and buffers."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     return hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
-
-
-def _weights(folder: Path, which: str = "last") -> str:
-    found = find_checkpoint(folder, which)
-    if found is None:
-        raise FileNotFoundError(f"no checkpoint in {folder} yet: has its training been started?")
-    return str(found / WEIGHTS)
 
 
 def _accuracy(scores: Tensor, index: Index) -> Evaluation:

@@ -82,6 +82,6 @@ class NonLocalBlock(nn.Module):
 def _attend(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     """Fused softmax(q k^T scale) v, (B, N, c) each; widths are padded to 16, which CPU kernels run twice as fast."""
     c = q.shape[2]
-    # Of transposed views torch would hold the matrix of all pairs instead.
+    # Given transposed views, torch would keep the matrix of all pairs instead.
     q, k, v = (F.pad(e, (0, -c % 16)).contiguous().unsqueeze(1) for e in (q, k, v))  # (B, 1, N, c + padding)
     return F.scaled_dot_product_attention(q, k, v, scale=scale)[:, 0, :, :c]

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 
@@ -101,3 +102,21 @@ def test_what_cannot_be_decoded_to_its_end_is_not_kept_on_disk(videos, tmp_path)
         cache(videos[1].path, [6])
     cache(videos[0].path, [0])
     assert len(list((tmp_path / "decoded").iterdir())) == 1
+
+
+def test_an_array_that_is_cut_off_is_decoded_again(videos, tmp_path):
+    cache = DiskCache(decode_frames, tmp_path / "decoded")
+    for damage in (lambda content: content[:-100], lambda content: b"", lambda content: b"x" * len(content)):
+        expected = cache(videos[0].path, [9])
+        (file,) = (tmp_path / "decoded").iterdir()
+        file.write_bytes(damage(file.read_bytes()))
+        assert np.array_equal(cache(videos[0].path, [9]), expected)
+
+
+def test_a_video_that_has_changed_is_decoded_again(tmp_path):
+    cache = DiskCache(decode_frames, tmp_path / "decoded")
+    write_jpegs(tmp_path / "a", numbered(10))
+    assert numbers(cache(tmp_path / "a", [4])) == [4]
+    shutil.rmtree(tmp_path / "a")
+    write_jpegs(tmp_path / "a", numbered(10)[::-1])
+    assert numbers(cache(tmp_path / "a", [4])) == [5]

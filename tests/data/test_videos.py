@@ -10,7 +10,7 @@ from cpnet.data import transforms
 from cpnet.data.clips import even_clips
 from cpnet.data.decode import decode_frames
 from cpnet.data.encode import write_jpegs, write_webm
-from cpnet.data.layouts import read_index
+from cpnet.data.layouts import Index, Video, read_index
 from cpnet.data.videos import EvaluationViews, TrainingClips
 
 LENGTHS = {"10": 30, "11": 17, "12": 5, "13": 40, "14": 24}
@@ -120,3 +120,13 @@ def test_webm_files_in_the_layout_of_something(tmp_path):
     index = read_index("something", tmp_path, "val")
     views = EvaluationViews(index, **CLIP, num_clips=2, num_crops=3)[0]
     assert views.readable and views.views.shape == (6, 3, 4, 32, 32)
+
+
+def test_crops_that_do_not_fit_are_an_error_and_no_damaged_video(tmp_path):
+    write_jpegs(tmp_path / "a", numbered(10))
+    index = Index("jester", "val", ("x",), [Video("a", tmp_path / "a", 0)])
+    options = {"num_frames": 2, "frame_step": 1, "read": decode_frames}
+    with pytest.raises(ValueError, match="short_side=8: crops of size=16 do not fit, give that or more"):
+        EvaluationViews(index, size=16, short_side=8, **options)
+    with pytest.raises(ValueError, match="num_crops=4"):
+        EvaluationViews(index, size=16, num_crops=4, **options)[0]

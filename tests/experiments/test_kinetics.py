@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from cpnet.experiments import kinetics, table3a, table3b, table3c, table3d, table4
-from cpnet.experiments.claims import Verdict, judge_all
+from cpnet.experiments.claims import Verdict, all_hold, judge_all
 
 TABLES = (table3a, table3b, table3c, table3d, table4)
 NOISE = (0.3, 0.0, -0.3)  # of seeds
@@ -130,5 +130,5 @@ def test_table_4():
 
 def test_the_worst_of_several_verdicts_counts():
     verdicts = [Verdict("holds", "a"), Verdict("undecided", "b"), Verdict("holds", "a")]
-    assert kinetics.all_hold(verdicts) == Verdict("undecided", "a; b")
-    assert kinetics.all_hold([*verdicts, Verdict("does not hold", "c")]).outcome == "does not hold"
+    assert all_hold(verdicts) == Verdict("undecided", "a; b")
+    assert all_hold([*verdicts, Verdict("does not hold", "c")]).outcome == "does not hold"

@@ -1,5 +1,10 @@
 import dataclasses
 import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,17 +17,18 @@ from cpnet.engine.accelerator import make_accelerator
 from cpnet.engine.evaluate import accuracy
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase, Recipe
+from cpnet.experiments import run as run_module
 from cpnet.experiments.run import Machine, execute, reproduce
+from cpnet.experiments.training_folder import read_training, rendered_folder
 from cpnet.experiments.video_run import (
     Network,
     VideoData,
     VideoRun,
     partners_told_apart,
     read_config,
-    read_training,
-    rendered_folder,
     weights_digest,
 )
+from cpnet.lock import locked
 
 SHORT = Recipe((Phase(2, 3, 1, 0.01),), batch_size=4, optimizer="adamw", schedule="one_cycle")
 
@@ -120,7 +126,11 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_can_be_run_again(root, ro
     resumed, _ = execute(make_run(), quiet(root, rerun=True))
     assert len(steps) == 2  # of the second epoch
     assert resumed["weights_sha256"] == whole["weights_sha256"] and resumed["curves"] == whole["curves"]
+    assert [session["processes"] for session in resumed["provenance"]["sessions"]] == [1, 1]
+    assert resumed["provenance"]["wall_s"] >= sum(s["wall_s"] for s in resumed["provenance"]["sessions"]) - 0.2
+    make_run().finish(quiet(root))
     again, _ = execute(make_run(), quiet(root, rerun=True))
+    assert "sessions" not in again["provenance"]
     assert len(steps) == 6 and again["weights_sha256"] == whole["weights_sha256"]
 
 
@@ -144,6 +154,8 @@ def test_a_run_starts_from_the_weights_of_another(root, roots):
     second = make_run(init=first, recipe=dataclasses.replace(SHORT, phases=(Phase(1, 3, 1, 0.0),)))
     frame = reproduce([second], data_root=root, progress=False)
     assert len(frame) == 1
+    records = [results.read(path) for path in roots[0].rglob("*.json")]
+    assert sorted(record["row"] for record in records) == ["cpnet", "pretrain"]
     before = results.read_weights(first.stored(roots))
     after = read_training(second.folder(Machine())).model.state_dict()
     parameters = [name for name in before if name.endswith("weight") and not name.startswith("fc.")]
@@ -154,17 +166,52 @@ def test_a_run_starts_from_the_weights_of_another(root, roots):
 def test_a_folder_keeps_one_training(root, roots):
     machine = quiet(root, folder=roots[0] / "mine")
     execute(make_run(), machine)
-    with pytest.raises(ValueError, match=r"holds another training, see its config\.json"):
+    with pytest.raises(ValueError, match=r"a training with another network, data or recipe, see its config\.json"):
         execute(make_run(seed=1), machine)
+    less = roots[0] / "less"
+    shutil.copytree(root, less)
+    shutil.rmtree(less / "20bn-jester-v1" / "2")
+    with pytest.raises(ValueError, match="holds a training with another videos"):
+        execute(make_run(), dataclasses.replace(machine, data_root=less))
+    with locked(machine.folder), pytest.raises(ValueError, match=r"another process is working in .*mine: wait for it"):
+        execute(make_run(), machine)
 
 
 def test_a_config_can_be_trained_from(root, roots):
     run = make_run(protocols={"": Protocol(), "k3": Protocol(k=3)}, data=VideoData("jester", size=16, backend="pyav"))
     execute(run, quiet(root, folder=roots[0] / "mine"))
     assert read_config(roots[0] / "mine" / "config.json", "row").run_id == run.run_id
-    (roots[0] / "wrong.json").write_text('{"config": {"recipe": {"phases": [{"epoch": 1}]}}}')
-    with pytest.raises(ValueError, match=r"wrong\.json is no configuration of a training"):
-        read_config(roots[0] / "wrong.json", "row")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"init": {}}, r"starts from another run \(init\): remove that, and give a file as model_args.pretrained"),
+        ({"seed": 3}, "seed and recipe.seed differ"),
+        ({"protocols": {"k3": {}}}, 'protocols lack the one named ""'),
+        ({"recipe": {"phases": [{"epoch": 1}], "seed": 0}}, "TypeError"),
+        ({"recipe": {"phases": [], "seed": 0, "optimizer": "adam"}}, "optimizer='adam': choose one of sgd, adamw"),
+        ({"data": {"name": "jester", "augmentation": "crop"}}, "augmentation='crop': choose one of released, crops"),
+        ({"model_args": {"wdith": 3}}, "TypeError"),
+    ],
+)
+def test_a_config_that_cannot_be_trained_from_is_refused(tmp_path, change, message):
+    (tmp_path / "config.json").write_text(json.dumps({"config": make_run().config | change}))
+    with pytest.raises(ValueError, match=r"config\.json cannot be trained from: .*" + message):
+        read_config(tmp_path / "config.json", "row")
+
+
+def test_the_config_of_a_stand_in_is_trained_on_the_folder_that_is_given(root, tmp_path):
+    run = make_run(data=VideoData("jester", size=16, rendered=Spec("jester", 27, 27, 32, 0)))
+    (tmp_path / "config.json").write_text(json.dumps({"config": run.config}))
+    assert read_config(tmp_path / "config.json", "row").run_id == make_run().run_id
+
+
+def test_a_stored_result_of_other_videos_is_refused(root, roots, tmp_path):
+    reproduce([make_run()], data_root=root, progress=False)
+    other = make_jester(tmp_path / "other", train=9)
+    with pytest.raises(ValueError, match=r"is of other train videos than .*other lists"):
+        reproduce([make_run()], data_root=other, progress=False)
 
 
 def test_a_data_set_without_a_folder_or_with_other_classes_is_refused(root, roots, tmp_path):
@@ -174,7 +221,7 @@ def test_a_data_set_without_a_folder_or_with_other_classes_is_refused(root, root
     training = read_training(roots[0] / "mine")
     other = make_jester(tmp_path / "other")
     (other / "jester-v1-labels.csv").write_text("Red\nBlue\nGreen\nYellow\n")
-    with pytest.raises(ValueError, match="has 4 classes, not the 3 trained on"):
+    with pytest.raises(ValueError, match=r"other classes than those trained on \(4 and 3; one has Yellow\)"):
         training.index("val", other)
     with pytest.raises(ValueError, match="no folder of jester: give --data-root"):
         training.index("val", None)
@@ -237,3 +284,33 @@ def test_a_deleted_result_is_trained_again(root, roots):
     make_run().stored((roots[0],)).unlink()
     reproduce([make_run()], data_root=root, progress=False)
     assert log.stat().st_mtime_ns > before
+
+
+def test_a_run_that_others_start_from_is_trained_once_and_first(root, roots, monkeypatch):
+    first = make_run(network=Network("c2d_resnet18", width=4, stem="112_no_pool"), keeps_weights=True, row="pretrain")
+    done = []
+    monkeypatch.setattr(run_module, "_execute_and_store", lambda run, machine, out: done.append(run.row))
+    reproduce([make_run(init=first), first, make_run(init=first, seed=1)], data_root=root, progress=False)
+    assert done == ["pretrain", "cpnet", "cpnet"]
+    reproduce([make_run(init=first), first], data_root=root, progress=False, rerun=True)
+    assert done[3:] == ["pretrain", "cpnet"]
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_video_run import Spec, VideoData, make_run, reproduce
+runs = [make_run(seed=i, data=VideoData("jester", size=32, rendered=Spec("jester", 27, 27, 32, i))) for i in (0, 1)]
+reproduce(runs, budget=float(sys.argv[2]), progress=False)
+"""
+
+
+def test_two_processes_render_train_and_store_once(roots, tmp_path):
+    """The second stand-in is rendered when both are under way: the other process has to wait for it."""
+    here = str(Path(__file__).parent)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([*launch, sys.executable, "-c", SCRIPT, here, "600"], check=True, env=environment)
+    records = [results.read(path) for path in roots[0].rglob("*.json")]
+    assert sorted(record["seed"] for record in records) == [0, 1]
+    assert all(record["provenance"]["processes"] == 2 and record["n_scored"] == 27 for record in records)

@@ -26,6 +26,7 @@ from cpnet.data.layouts import Dataset, Index
 from cpnet.data.rendered import jester, kinetics, something
 from cpnet.data.rendered.canvas import Random
 from cpnet.data.rendered.pictures import OBJECTS, SCENES
+from cpnet.lock import locked
 from cpnet.progress import progress_bar
 
 NAMES: tuple[Dataset, ...] = get_args(Dataset)
@@ -97,12 +98,17 @@ def render(
         )
     spec = Spec(name, train, val, size, seed)
     _claim(out, spec)
+    with locked(out):
+        _write(spec, out, jobs, progress)
+
+
+def _write(spec: Spec, out: Path, jobs: int, progress: bool) -> None:
     clips = plan(spec)
     pending = [clip for clip in clips if not (out / clip.path).exists()]
     context = multiprocessing.get_context("spawn")
     with (
         ProcessPoolExecutor(jobs, mp_context=context) as pool,
-        progress_bar(progress, total=len(clips), initial=len(clips) - len(pending), desc=name, unit="clip") as bar,
+        progress_bar(progress, total=len(clips), initial=len(clips) - len(pending), desc=spec.name, unit="clip") as bar,
     ):
         for _ in pool.map(partial(_render_clip, spec, out), pending, chunksize=8):
             bar.update()
