@@ -108,8 +108,8 @@ def train(
         data: which videos.
         recipe: how it is trained.
         protocol: of the test after training, clips x crops: 1x1, 10x3, ...
-        config: config.json of another training, whose network, data, recipe and protocols are taken instead of the
-            options; edit a copy of it to train in several phases.
+        config: config.json of another training, or its folder, in place of the options for network, data, recipe and
+            protocol; edit a copy of it to train in several phases.
         resume: auto goes on from a checkpoint in out, if there is one; never refuses to.
         device: cpu, cuda, cuda:1, ...; auto is the first GPU, if there is one.
         workers: processes that load videos.
@@ -118,13 +118,20 @@ def train(
     """
     from cpnet import figures
     from cpnet.experiments.run import Machine, execute, is_main_process
+    from cpnet.experiments.training_folder import CONFIG
     from cpnet.experiments.video_run import VideoRun, read_config
 
+    if workers < 0:
+        raise ValueError(f"--workers {workers}: give 0 or more")
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file: give a folder")
+    if config is not None and (network, data, recipe, protocol) != (Network(), VideoData(), Recipe(), "1x1"):
+        raise ValueError("--config takes the place of --network, --data, --recipe and --protocol: give it without them")
     if config is None:
         tests = {"": Protocol.parse(protocol)}
         run = VideoRun("own", out.name, "own", recipe.seed, network=network, data=data, recipe=recipe, protocols=tests)
     else:
-        run = read_config(config, out.name)
+        run = read_config(config / CONFIG if config.is_dir() else config, out.name)
     if resume == "never" and is_main_process() and out.exists():
         raise ValueError(f"{out} exists already: give another folder, or --resume auto to go on there")
     machine = Machine(_device(device), data_root, workers, compile, tensorboard, folder=out)
@@ -174,7 +181,7 @@ def evaluate(
         workers: processes that load videos.
         per_class: CSV file for the accuracy of each class, the worst first.
         dump: file for the scores of each video.
-        submission: folder for the files that servers of test sets take.
+        submission: folder for the files that servers of test sets take; of split test only.
     """
     import pandas as pd
 
@@ -183,6 +190,8 @@ def evaluate(
     from cpnet.experiments.run import is_main_process
     from cpnet.experiments.training_folder import read_training
 
+    if submission is not None and split != "test":
+        raise ValueError(f"--submission is for test sets: give --split test, not {split}")
     training = read_training(checkpoint, which)
     index = training.index(split, data_root)
     chosen = Protocol.parse(protocol, size=size, short_side=short_side, k=k, shuffled=shuffled)
@@ -193,8 +202,13 @@ def evaluate(
     labels, ids = index.labels(), [video.id for video in views.videos]
     if (labels >= 0).all():
         found = accuracy(scores, labels)
-        print(f"top-1 {found.top1:.2f} %, top-5 {found.top5:.2f} %, {protocol}, {index.dataset} {split}")
+        changed = [f"k {k}"] * (k is not None) + ["shuffled"] * shuffled + [f"{which} checkpoint"]
+        what = ", ".join([protocol, f"{index.dataset} {split}", *changed])
+        print(f"top-1 {found.top1:.2f} %, top-5 {found.top5:.2f} %, {what}")
         print(f"{found.n_scored} of {found.n_expected} videos scored, the others count as errors")
+        unread = [video.id for video, row in zip(views.videos, scores, strict=True) if row.isnan().any()]
+        if unread:
+            print(f"not scored: {', '.join(unread[:10])}{', ...' if len(unread) > 10 else ''}")
         if per_class is not None:
             table = pd.DataFrame(
                 {
@@ -587,6 +601,9 @@ def main(args: Sequence[str] | None = None) -> None:
         )
     except (ValueError, FileNotFoundError, FloatingPointError, TimeoutError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("stopped: the same command goes on from the last checkpoint, where there is one", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -53,13 +54,21 @@ def test_documented_commands_exist():
         (["evaluate", "nowhere"], "error: no config.json in nowhere"),
         (["train", "--out", "x", "--data-root", "nowhere"], "error: no annotation under nowhere: looked for"),
         (["train", "--out", "x", "--data-root", "y", "--protocol", "9"], "error: protocol '9': give clips x crops"),
+        (["train", "--out", "x", "--data-root", "y", "--workers", "-1"], "error: --workers -1: give 0 or more"),
+        (["train", "--out", "README.md", "--data-root", "y"], "error: README.md is a file: give a folder"),
+        (["train", "--out", "x", "--data-root", "y", "--config", "z", "--network.k", "3"], "error: --config takes the"),
+        (["evaluate", "x", "--submission", "y"], "error: --submission is for test sets: give --split test, not val"),
+        (["reproduce", "table5a", "--jobs", "0"], "error: jobs=0, workers=0: give at least one job"),
+        (["reproduce", "table5a", "--live"], "error: --live is for table1 as a whole"),
+        (["reproduce", "table1", "--dry-run"], "error: no training on real data in table1 at profile cpu"),
         (["models", "zzz*"], "error: no network matches 'zzz*': there are artnet_resnet101"),
         (["summary", "cpnet_toy", "--num-frames", "0"], "error: --num-frames 0: give 1 or more"),
         (["summary", "c2d_resnet18", "--k", "3"], "error: c2d_resnet18 takes no argument k"),
         (["summary", "cpnet_resnet18", "--positions", "7"], "error: positions='7': choose one of 1, 2, 4"),
     ],
 )
-def test_errors_say_what_is_wrong(arguments, message):
+def test_errors_say_what_is_wrong(arguments, message, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert str(stop.value).startswith(message)
@@ -110,6 +119,37 @@ def test_a_training_goes_on_or_refuses_to(trained, capsys):
         main(["train", "--out", str(folder), "--data-root", str(root), *OWN, "--resume", "never"])
 
 
+def test_a_training_that_never_began_does_not_block_its_folder(trained, tmp_path, capsys):
+    root, _ = trained
+    command = ["train", "--out", str(tmp_path / "own"), "--data-root", str(root), *OWN]
+    with pytest.raises(SystemExit, match="error: batch_size=100: give 1 to 8, the number of videos"):
+        main([*command, "--recipe.batch-size", "100"])
+    main(command)
+    with pytest.raises(SystemExit, match="2"):
+        main([*command, "--recipe.phases.0.epochs", "0"])
+    assert "epochs=0 in a phase: give 1 or more" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_damaged_checkpoint_is_named(trained, tmp_path):
+    root, folder = trained
+    shutil.copytree(folder, tmp_path / "own")
+    for weights in (tmp_path / "own").glob("*/model.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(SystemExit, match=r"error: .*model\.safetensors cannot be read into this network"):
+        main(["evaluate", str(tmp_path / "own"), "--data-root", str(root)])
+    (tmp_path / "own" / "config.json").write_text("{")
+    with pytest.raises(SystemExit, match=r"error: .*config\.json is damaged"):
+        main(["evaluate", str(tmp_path / "own"), "--data-root", str(root)])
+
+
+def test_a_video_that_is_missing_is_named(trained, capsys, tmp_path):
+    root, folder = trained
+    shutil.copytree(root, tmp_path / "data")
+    shutil.rmtree(tmp_path / "data" / "20bn-jester-v1" / "10")
+    main(["evaluate", str(folder), "--data-root", str(tmp_path / "data")])
+    assert "4 of 5 videos scored, the others count as errors\nnot scored: 10\n" in capsys.readouterr().out
+
+
 def test_an_evaluation_prints_accuracy_and_keeps_scores(trained, capsys, tmp_path):
     root, folder = trained
     dump = tmp_path / "scores.safetensors"
@@ -119,7 +159,7 @@ def test_an_evaluation_prints_accuracy_and_keeps_scores(trained, capsys, tmp_pat
     out = capsys.readouterr().out
     kept = load_scores(dump)
     top1 = 100 * (kept.scores.argmax(1) == torch.tensor(kept.labels)).double().mean().item()
-    assert f"top-1 {top1:.2f} %, top-5 100.00 %, 2x3, jester val" in out and len(kept.ids) == 5
+    assert f"top-1 {top1:.2f} %, top-5 100.00 %, 2x3, jester val, k 4, last checkpoint" in out and len(kept.ids) == 5
     table = pd.read_csv(by_class)
     assert table["videos"].sum() == 5 and (table["top1"] * table["videos"]).sum() / 5 == pytest.approx(top1)
     assert table["top1"].is_monotonic_increasing

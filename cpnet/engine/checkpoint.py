@@ -54,14 +54,19 @@ def load_checkpoint(path: Path, model: nn.Module) -> dict[str, Any]:
     Raises:
         ValueError: weights of another network, or a damaged file; the message names the file.
     """
-    try:
-        load_model(model, str(path / WEIGHTS), device="cpu")
-    except Exception as error:
-        raise ValueError(f"{path / WEIGHTS} cannot be read into this network: {error}") from error
+    load_weights(path, model)
     try:
         return torch.load(path / STATE, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ValueError(f"{path / STATE} cannot be read: {error}") from error
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Read the weights of a checkpoint; errors as of `load_checkpoint`."""
+    try:
+        load_model(model, str(path / WEIGHTS), device="cpu")
+    except Exception as error:
+        raise ValueError(f"{path / WEIGHTS} cannot be read into this network: {error}") from error
 
 
 def _names(folder: Path) -> dict[str, str]:

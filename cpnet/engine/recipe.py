@@ -33,6 +33,11 @@ class Phase:
     lr: float = 0.01
     freeze_bn: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("epochs", "num_frames", "frame_step"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} in a phase: give 1 or more")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -76,6 +81,8 @@ class Recipe:
             value = getattr(self, name)
             if value not in get_args(choices):
                 raise ValueError(f"{name}={value!r}: choose one of {', '.join(get_args(choices))}")
+        if not self.phases or self.batch_size < 1:
+            raise ValueError(f"{len(self.phases)} phases, batch_size={self.batch_size}: give 1 or more of both")
         frozen = [phase.freeze_bn for phase in self.phases]
         if frozen != sorted(frozen):
             raise ValueError(f"freeze_bn={frozen} in the phases: batch norms stay frozen, so freeze the later ones too")

@@ -76,11 +76,11 @@ def print_plan(runs: Sequence[Run], data_root: Path | None = None) -> None:
         ValueError: runs that are not of the published schedule on a real data set.
     """
     real = [run for run in runs if isinstance(run, VideoRun) and run.data.rendered is None]
-    other = [run for run in runs if run not in real]
-    if other:
+    if not real:
         raise ValueError(
-            f"{other[0].table} at profile {other[0].profile} is no training on real data: plans are of those"
+            f"no training on real data in {runs[0].table} at profile {runs[0].profile}: give profile paper"
         )
+    print("counting multiply-adds, some minutes the first time", flush=True)
     print(plan(real).to_string(index=False))
     print(
         f"estimates, at {SUSTAINED_TFLOPS:g} TFLOP/s sustained by a GPU, {CLIPS_A_SECOND:g} clips/s decoded by a core"

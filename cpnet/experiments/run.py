@@ -188,6 +188,8 @@ def reproduce(
         budget: seconds after which no further run is begun. Results of the runs that are not reached are left out;
             the next call goes on from there.
     """
+    if jobs < 1 or workers < 0:
+        raise ValueError(f"jobs={jobs}, workers={workers}: give at least one job, and no less than 0 workers")
     if jobs > 1 and int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise ValueError(f"jobs={jobs} under torchrun, whose processes share each run: give 1")
     out = results.local_root() if out is None else out

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import safetensors.torch
 from torch import nn
 
 from cpnet import results
@@ -20,7 +19,7 @@ from cpnet.data.layouts import Index, Split, read_index
 from cpnet.data.rendered import Spec
 from cpnet.data.videos import EvaluationViews
 from cpnet.engine.accelerator import make_accelerator
-from cpnet.engine.checkpoint import WEIGHTS, find_checkpoint
+from cpnet.engine.checkpoint import find_checkpoint, load_weights
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase
 from cpnet.lock import NAME as LOCK
@@ -41,7 +40,7 @@ def open_folder(folder: Path, config: dict[str, Any], index: Index, rerun: bool)
     videos = [(video.id, video.label) for video in index.videos]  # their order is that of the training clips
     content = {"config": config, "classes": list(index.classes), "videos": digest(videos)}
     file = folder / CONFIG
-    if file.exists():
+    if file.exists() and find_checkpoint(folder) is not None:
         before = json.loads(file.read_text())
         for name, what in (("config", "network, data or recipe"), ("classes", "classes"), ("videos", "videos")):
             if before.get(name) != content[name]:
@@ -131,15 +130,19 @@ def read_training(folder: Path, which: str = "last") -> Training:
 
     Raises:
         FileNotFoundError: no training there, or no checkpoint yet.
+        ValueError: a damaged file; the message names it.
     """
     if not (folder / CONFIG).is_file():
         raise FileNotFoundError(f"no {CONFIG} in {folder}: give the folder of a training")
-    stored = json.loads((folder / CONFIG).read_text())
-    config, classes = stored["config"], tuple(stored["classes"])
+    try:
+        stored = json.loads((folder / CONFIG).read_text())
+        config, classes = stored["config"], tuple(stored["classes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder / CONFIG} is damaged ({type(error).__name__} {error}): train again") from error
     arguments = {name: value for name, value in config["model_args"].items() if name != "pretrained"}
     longest = max(phase["num_frames"] for phase in config["recipe"]["phases"])
     model = create_model(config["model"], num_classes=len(classes), **for_clips(config["model"], longest) | arguments)
-    safetensors.torch.load_model(model, _weights(folder, which))
+    load_weights(_checkpoint(folder, which), model)
     return Training(config, classes, model.eval())
 
 
@@ -154,8 +157,8 @@ def digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _weights(folder: Path, which: str = "last") -> str:
+def _checkpoint(folder: Path, which: str) -> Path:
     found = find_checkpoint(folder, which)
     if found is None:
         raise FileNotFoundError(f"no checkpoint in {folder} yet: has its training been started?")
-    return str(found / WEIGHTS)
+    return found
