@@ -49,9 +49,9 @@ def plan(runs: Sequence[VideoRun], sustained_tflops: float = SUSTAINED_TFLOPS) -
             {
                 "row": run.row,
                 "seed": run.seed,
-                "frames x step": ", then ".join(f"{phase.num_frames}x{phase.frame_step}" for phase in phases),
+                "frames x step": " → ".join(f"{phase.num_frames}x{phase.frame_step}" for phase in phases),
                 "epochs": " + ".join(str(phase.epochs) for phase in phases),
-                "G multiply-adds a clip": ", then ".join(f"{m / 1e9:.1f}" for m in macs),
+                "G multiply-adds a clip": " → ".join(f"{m / 1e9:.1f}" for m in macs),
                 "M training clips": round(clips / 1e6, 1),
                 "GPU hours, training": round(2 * training / (sustained_tflops * 1e12) / 3600, 1),
                 "GPU hours, tests": round(2 * testing / (sustained_tflops * 1e12) / 3600, 1),
