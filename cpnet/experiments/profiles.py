@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cpnet.data.layouts import Dataset
 from cpnet.data.rendered import Spec
 from cpnet.engine.recipe import Phase, Recipe
 from cpnet.experiments.video_run import Network, VideoData
@@ -59,17 +60,12 @@ def kinetics(profile: str, frame_step: int = 12) -> Setting:
             {},
             Recipe((Phase(100, 8, frame_step, 0.01),)),
         )
-    train, val, height, size, width, epochs = {
+    sizes = {
         "smoke": (88, 44, 40, 32, 8, 1),
         "cpu": (2000, 500, 64, 56, 16, 8),
         "gpu": (8000, 2000, 128, 112, 64, 10),
-    }[profile]
-    return Setting(
-        VideoData("kinetics", size=size, augmentation="none", rendered=Spec("kinetics", train, val, height, 0)),
-        Network(width=width, stem="112" if profile == "gpu" else "112_no_pool", dropout=0.0),
-        SHORT_CP,
-        replace(SHORT, phases=(Phase(epochs, 8, frame_step, 4e-3),)),
-    )
+    }
+    return _short("kinetics", profile, sizes[profile], frame_step)
 
 
 def images(profile: str) -> Setting:
@@ -97,14 +93,20 @@ def something(profile: str) -> Setting:
             {"k": 12},
             Recipe(phases, decay_epochs=20),
         )
-    train, val, height, size, width, epochs = {
+    sizes = {
         "smoke": (56, 28, 40, 32, 8, 1),
         "cpu": (2000, 500, 72, 56, 16, 10),
         "gpu": (8000, 2000, 128, 112, 64, 15),
-    }[profile]
+    }
+    return _short("something", profile, sizes[profile], frame_step=4)
+
+
+def _short(name: Dataset, profile: str, sizes: tuple[int, int, int, int, int, int], frame_step: int) -> Setting:
+    """A short training on a stand-in: clips of both splits, height of frames and of clips, width, epochs."""
+    train, val, height, size, width, epochs = sizes
     return Setting(
-        VideoData("something", size=size, augmentation="none", rendered=Spec("something", train, val, height, 0)),
+        VideoData(name, size=size, augmentation="none", rendered=Spec(name, train, val, height, 0)),
         Network(width=width, stem="112" if profile == "gpu" else "112_no_pool", dropout=0.0),
         SHORT_CP,
-        replace(SHORT, phases=(Phase(epochs, 8, 4, 4e-3),)),
+        replace(SHORT, phases=(Phase(epochs, 8, frame_step, 4e-3),)),
     )
