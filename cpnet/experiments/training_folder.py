@@ -28,7 +28,7 @@ from cpnet.models import create_model, for_clips
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-CONFIG, SESSIONS, FINISHED = "config.json", "sessions.json", "finished"
+CONFIG, PARTS, FINISHED = "config.json", "parts.json", "finished"
 
 
 def open_folder(folder: Path, config: dict[str, Any], index: Index, rerun: bool) -> None:
@@ -51,7 +51,7 @@ def open_folder(folder: Path, config: dict[str, Any], index: Index, rerun: bool)
     results.write_atomically(file, (json.dumps(content, indent=1) + "\n").encode())
 
 
-class Sessions:
+class Parts:
     """Where a training comes from that was interrupted: commit, tree, processes and seconds of each call."""
 
     def __init__(self, file: Path, accelerator: Accelerator) -> None:
@@ -72,11 +72,11 @@ class Sessions:
         """What a record says: seconds of all, dirty if any was, and all of them if there were several."""
         every = [*self.earlier, self.now]
         found = {
-            "wall_s": round(sum(session["wall_s"] for session in every), 1),
-            "dirty": any(session["dirty"] for session in every),
+            "wall_s": round(sum(part["wall_s"] for part in every), 1),
+            "dirty": any(part["dirty"] for part in every),
             "processes": self.now["processes"],
         }
-        return found | ({"sessions": every} if len(every) > 1 else {})
+        return found | ({"parts": every} if len(every) > 1 else {})
 
 
 @dataclass(frozen=True)

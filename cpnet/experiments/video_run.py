@@ -31,7 +31,7 @@ from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase, Recipe
 from cpnet.engine.train import train
 from cpnet.experiments.run import Machine, Run, is_main_process
-from cpnet.experiments.training_folder import FINISHED, SESSIONS, Sessions, digest, open_folder, rendered_folder
+from cpnet.experiments.training_folder import FINISHED, PARTS, Parts, digest, open_folder, rendered_folder
 from cpnet.lock import locked
 from cpnet.models import create_model, for_clips
 from cpnet.models.families import VariantName
@@ -221,7 +221,7 @@ class VideoRun(Run):
         self, machine: Machine, accelerator: Accelerator, train_index: Index, val_index: Index
     ) -> tuple[Record, nn.Module]:
         folder = self.folder(machine)
-        sessions = Sessions(folder / SESSIONS, accelerator)
+        parts = Parts(folder / PARTS, accelerator)
         model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
 
         def test(model: nn.Module, protocol: Protocol, phase: Phase, index: Index) -> tuple[Tensor, Index]:
@@ -231,7 +231,7 @@ class VideoRun(Run):
             return protocol.scores(model, views, accelerator, workers=machine.workers, **shown), views.index
 
         def validate(model: nn.Module, phase: Phase) -> dict[str, float]:
-            sessions.write()
+            parts.write()
             found = _accuracy(*test(model, Protocol(), phase, val_index))
             return {"val_top1": found.top1, "val_top5": found.top5}
 
@@ -258,7 +258,7 @@ class VideoRun(Run):
             metrics["tune_top1"] = _accuracy(*test(model, Protocol(), phase, choosing)).top1
         main = _accuracy(*tested[""])
         metrics["val_per_class"] = [None if math.isnan(value) else value for value in main.per_class]
-        sessions.write()
+        parts.write()
         measured = {
             "metrics": metrics,
             "n_expected": main.n_expected,
@@ -267,7 +267,7 @@ class VideoRun(Run):
             "curves": {name: [epoch[name] for epoch in history] for name in history[0]},
             "data": {"train": index_digest(train_index), "val": index_digest(val_index)},
             "weights_sha256": weights_digest(model),
-            "provenance": sessions.summary(),
+            "provenance": parts.summary(),
         }
         return measured, model
 

@@ -126,11 +126,11 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_can_be_run_again(root, ro
     resumed, _ = execute(make_run(), quiet(root, rerun=True))
     assert len(steps) == 2  # of the second epoch
     assert resumed["weights_sha256"] == whole["weights_sha256"] and resumed["curves"] == whole["curves"]
-    assert [session["processes"] for session in resumed["provenance"]["sessions"]] == [1, 1]
-    assert resumed["provenance"]["wall_s"] >= sum(s["wall_s"] for s in resumed["provenance"]["sessions"]) - 0.2
+    assert [part["processes"] for part in resumed["provenance"]["parts"]] == [1, 1]
+    assert resumed["provenance"]["wall_s"] >= sum(s["wall_s"] for s in resumed["provenance"]["parts"]) - 0.2
     make_run().finish(quiet(root))
     again, _ = execute(make_run(), quiet(root, rerun=True))
-    assert "sessions" not in again["provenance"]
+    assert "parts" not in again["provenance"]
     assert len(steps) == 6 and again["weights_sha256"] == whole["weights_sha256"]
 
 
