@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from cpnet import results
+from cpnet.engine.accelerator import best_device
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Recipe
 from cpnet.experiments.video_run import Network, VideoData
@@ -265,11 +266,7 @@ def predict(
 
 
 def _device(device: str) -> str:
-    import torch
-
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return best_device() if device == "auto" else device
 
 
 def _seconds(text: str) -> float:

@@ -83,13 +83,18 @@ class Index:
     malformed: list[str] = field(default_factory=list)
 
     @property
+    def listed(self) -> list[Video]:
+        """All that the split lists, usable or not: what an accuracy is over; the usable ones first."""
+        return [*self.videos, *self.missing, *self.quarantined]
+
+    @property
     def n_expected(self) -> int:
-        """Videos that the split lists, usable or not: what an accuracy is over."""
-        return len(self.videos) + len(self.missing) + len(self.quarantined)
+        """How many the split lists."""
+        return len(self.listed)
 
     def labels(self) -> Tensor:
-        """(n_expected,) of all videos, in the order in which `EvaluationViews` has them."""
-        return torch.tensor([video.label for video in (*self.videos, *self.missing, *self.quarantined)])
+        """(n_expected,) of all videos, in the order of `listed`."""
+        return torch.tensor([video.label for video in self.listed])
 
     def add(self, video: Video) -> None:
         """Put a video where it belongs."""

@@ -133,7 +133,7 @@ class EvaluationViews(VideoDataset[Views]):
     def __post_init__(self) -> None:
         if self.short_side is not None and self.short_side < self.size:
             raise ValueError(f"short_side={self.short_side}: crops of size={self.size} do not fit, give that or more")
-        self.videos = [*self.index.videos, *self.index.missing, *self.index.quarantined]
+        self.videos = self.index.listed
 
     def __len__(self) -> int:
         return len(self.videos)

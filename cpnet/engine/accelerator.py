@@ -36,6 +36,11 @@ def make_accelerator(device: str, precision: str = "fp32") -> Accelerator:
     return Accelerator(cpu=kind.type == "cpu", mixed_precision=mixed_precision(precision))
 
 
+def best_device() -> str:
+    """The first GPU, if there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def mixed_precision(precision: str) -> str:
     """Accelerate's word for a recipe's precision."""
     return "no" if precision == "fp32" else precision

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from cpnet.data.loader import evaluation_batches
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import EvaluationViews
-from cpnet.engine.accelerator import make_accelerator
+from cpnet.engine.accelerator import best_device, make_accelerator
 from cpnet.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def score_videos(
     Returns:
         (videos, classes), float32 on the CPU, the same in all processes; NaN for videos that cannot be read.
     """
-    accelerator = accelerator or make_accelerator("cuda" if torch.cuda.is_available() else "cpu")
+    accelerator = accelerator or make_accelerator(best_device())
     model.to(accelerator.device).eval()
     batches = evaluation_batches(
         views,

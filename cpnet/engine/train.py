@@ -19,7 +19,7 @@ from tqdm import tqdm
 from cpnet.data.loader import training_batches
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import TrainingClips
-from cpnet.engine.accelerator import make_accelerator, mixed_precision
+from cpnet.engine.accelerator import best_device, make_accelerator, mixed_precision
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from cpnet.engine.recipe import Phase, Recipe, batch_norm_momentum, learning_rate, make_optimizer
 from cpnet.progress import progress_bar
@@ -287,7 +287,7 @@ def _summary_writer(folder: Path, main: bool) -> Any:
 def _accelerator(recipe: Recipe, given: Accelerator | None) -> Accelerator:
     """An accelerator of the recipe's precision: the given one, if any."""
     if given is None:
-        return make_accelerator("cuda" if torch.cuda.is_available() else "cpu", recipe.precision)
+        return make_accelerator(best_device(), recipe.precision)
     precision = mixed_precision(recipe.precision)
     if given.mixed_precision != precision:
         raise ValueError(

@@ -45,10 +45,7 @@ def difference_at_least(first: float, second: float, n: int, least: float) -> Ve
     """
     variance = sum(p * (100 - p) / n for p in (first, second))
     half, difference = 1.96 * variance**0.5, first - second
-    evidence = f"{first:.1f} - {second:.1f} = {difference:.1f} ± {half:.1f} points"
-    if abs(difference - least) <= half:
-        return Verdict("undecided", evidence)
-    return Verdict("holds" if difference > least else "does not hold", evidence)
+    return _by_interval(difference, half, least, f"{first:.1f} - {second:.1f} = {difference:.1f} ± {half:.1f} points")
 
 
 def paired_difference(first: pd.Series, second: pd.Series, least: float = 0.0) -> Verdict:
@@ -66,10 +63,14 @@ def paired_difference(first: pd.Series, second: pd.Series, least: float = 0.0) -
     if n == 1:
         return Verdict("undecided", f"{pair}: {mean:+.1f} points, one seed")
     half = T_95.get(n - 1, T_95[6]) * float(difference.std()) / n**0.5
-    evidence = f"{pair}: {mean:+.1f} ± {half:.1f} points, {n} seeds"
-    if abs(mean - least) <= half:
+    return _by_interval(mean, half, least, f"{pair}: {mean:+.1f} ± {half:.1f} points, {n} seeds")
+
+
+def _by_interval(difference: float, half: float, least: float, evidence: str) -> Verdict:
+    """Whether a difference exceeds `least`; undecided where its interval, of width 2 `half`, contains that."""
+    if abs(difference - least) <= half:
         return Verdict("undecided", evidence)
-    return Verdict("holds" if mean > least else "does not hold", evidence)
+    return Verdict("holds" if difference > least else "does not hold", evidence)
 
 
 def judge_all(claims: list[Claim], frame: pd.DataFrame) -> pd.DataFrame:

@@ -335,7 +335,7 @@ def partners_told_apart(scores: Tensor, index: Index, suffix: str = "") -> dict[
 
 def index_digest(index: Index) -> str:
     """SHA-256 of ids and labels of all videos that a split lists."""
-    videos = sorted((video.id, video.label) for video in (*index.videos, *index.missing, *index.quarantined))
+    videos = sorted((video.id, video.label) for video in index.listed)
     return digest([index.classes, videos])
 
 
