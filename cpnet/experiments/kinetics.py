@@ -13,6 +13,7 @@ from cpnet.experiments.video_run import VideoRun
 PRETRAIN = "pretrain"
 SEEDS = (0, 1, 2)
 SINGLE_CLIP = {"": Protocol()}
+VIDEOS_OF_MANY_VIEWS = 100  # of profile cpu, 250 views each; the published protocol takes all
 K_VALUES = (1, 2, 4, 8, 16, 32)
 EVERY_K = SINGLE_CLIP | {f"k{k}": Protocol(k=k) for k in K_VALUES}
 
@@ -57,14 +58,29 @@ def make_run(
     )
 
 
-def c2d(table: str, profile: str, seed: int) -> VideoRun:
-    """The baseline, in Tables 3(a) and (c) alike."""
-    return make_run(table, "c2d", profile, seed, "c2d_resnet18", SINGLE_CLIP)
+def both_protocols(profile: str) -> Mapping[str, Protocol]:
+    """One clip and its centre crop, and 25 clips of 10 crops; in short trainings also a clip out of order."""
+    if profile == "smoke":
+        return SINGLE_CLIP
+    if profile == "paper":
+        return SINGLE_CLIP | {"25x10": Protocol(25, 10)}
+    many = Protocol(25, 10, videos=VIDEOS_OF_MANY_VIEWS if profile == "cpu" else None)
+    return SINGLE_CLIP | {"25x10": many, "shuffled": Protocol(shuffled=True)}
+
+
+def c2d(table: str, row: str, profile: str, seed: int, frame_step: int = 12) -> VideoRun:
+    """The baseline: at step 12 it stands in Tables 3(a), (c) and (d), and is one run."""
+    return make_run(table, row, profile, seed, "c2d_resnet18", both_protocols(profile), frame_step)
 
 
 def cpnet(table: str, row: str, profile: str, seed: int, positions: str) -> VideoRun:
     """CPNet with modules at some positions, by the name of a row of the paper."""
     return make_run(table, row, profile, seed, "cpnet_resnet18", SINGLE_CLIP, positions=positions)
+
+
+def six_modules(table: str, row: str, profile: str, seed: int, frame_step: int = 12) -> VideoRun:
+    """CPNet of the comparison: at step 12 it stands in Tables 3(a) and (d), and is one run."""
+    return make_run(table, row, profile, seed, "cpnet_resnet18", both_protocols(profile), frame_step, positions="6")
 
 
 def two_modules(table: str, row: str, profile: str, seed: int, k: int = 8) -> VideoRun:

@@ -18,7 +18,7 @@ def runs(profile: str = "cpu") -> list[VideoRun]:
 
 def _rows(profile: str, seed: int) -> list[VideoRun]:
     return [
-        kinetics.c2d(TABLE, profile, seed),
+        kinetics.c2d(TABLE, "c2d", profile, seed),
         kinetics.cpnet(TABLE, "res3", profile, seed, "res3"),
         kinetics.two_modules(TABLE, "res4", profile, seed),
         kinetics.cpnet(TABLE, "res5", profile, seed, "res5"),

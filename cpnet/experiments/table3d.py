@@ -1,12 +1,9 @@
 """Table 3(d): Kinetics, CPNet beside C2D, C3D, NL C2D and ARTNet, at two frame rates and by two protocols."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 
-from cpnet.engine.protocols import Protocol
 from cpnet.experiments import kinetics
 from cpnet.experiments.cells import paper_and_ours
 from cpnet.experiments.claims import Claim, Verdict, all_hold, paired_difference
@@ -15,7 +12,6 @@ from cpnet.experiments.video_run import VideoRun
 TABLE = "table3d"
 ROWS = ("c2d", "c3d", "nl", "artnet", "cpnet")
 STEPS = (12, 4)
-VIDEOS_OF_MANY_VIEWS = 100  # 250 views each; the published protocol takes all
 
 METRICS = {
     f"{metric}_step{step}{views}": f"{title}, 1/{step}, {named}"
@@ -27,31 +23,16 @@ METRICS = {
 
 def runs(profile: str = "cpu") -> list[VideoRun]:
     """Five networks at both frame rates; `row` is the network and the step, such as cpnet_step12."""
-    return [
-        kinetics.make_run(
-            TABLE,
-            f"{row}_step{step}",
-            profile,
-            seed,
-            f"{row}_resnet18",
-            protocols(profile),
-            step,
-            **({"positions": "6"} if row == "cpnet" else {}),
-        )
-        for seed in kinetics.seeds_of(profile)
-        for step in STEPS
-        for row in ROWS
-    ]
+    return [_run(row, profile, seed, step) for seed in kinetics.seeds_of(profile) for step in STEPS for row in ROWS]
 
 
-def protocols(profile: str) -> Mapping[str, Protocol]:
-    """One clip and its centre crop, and 25 clips of 10 crops."""
-    many = Protocol(25, 10)
-    if profile == "smoke":
-        return kinetics.SINGLE_CLIP
-    if profile == "cpu":
-        many = replace(many, videos=VIDEOS_OF_MANY_VIEWS)
-    return kinetics.SINGLE_CLIP | {"25x10": many}
+def _run(network: str, profile: str, seed: int, step: int) -> VideoRun:
+    row = f"{network}_step{step}"
+    if network == "c2d":
+        return kinetics.c2d(TABLE, row, profile, seed, step)
+    if network == "cpnet":
+        return kinetics.six_modules(TABLE, row, profile, seed, step)
+    return kinetics.make_run(TABLE, row, profile, seed, f"{network}_resnet18", kinetics.both_protocols(profile), step)
 
 
 def by_network(frame: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,6 @@ from cpnet.experiments.video_run import VideoRun
 
 TABLE = "table4"
 ROWS = ("nl_resnet101", "cpnet_resnet101")  # the paper's names; at other profiles than "paper" ResNet-18 stands in
-VIDEOS_OF_MANY_VIEWS = 100  # 30 views each; the published protocol takes all
 
 # Of each phase, frames and step over 96 frames, and the share of the epochs and of the learning rate of the first.
 PHASES = ((8, 12, 1.0, 1.0), (16, 6, 0.25, 0.1), (32, 3, 0.125, 0.1))
@@ -46,7 +45,7 @@ def _in_phases(recipe: Recipe) -> Recipe:
 def _protocols(profile: str) -> Mapping[str, Protocol]:
     """Ten clips of three crops; of 256x256 where training has 224."""
     many = {"paper": Protocol(10, 3, size=256), "smoke": Protocol(1, 3)}.get(profile, Protocol(10, 3))
-    return {"": replace(many, videos=VIDEOS_OF_MANY_VIEWS) if profile == "cpu" else many, "1x1": Protocol()}
+    return {"": replace(many, videos=kinetics.VIDEOS_OF_MANY_VIEWS) if profile == "cpu" else many, "1x1": Protocol()}
 
 
 def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
