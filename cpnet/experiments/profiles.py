@@ -62,7 +62,7 @@ def kinetics(profile: str, frame_step: int = 12) -> Setting:
         )
     sizes = {
         "smoke": (88, 44, 40, 32, 8, 1),
-        "cpu": (2000, 500, 64, 56, 16, 8),
+        "cpu": (2000, 500, 56, 48, 16, 8),
         "gpu": (8000, 2000, 128, 112, 64, 10),
     }
     return _short("kinetics", profile, sizes[profile], frame_step)
