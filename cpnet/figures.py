@@ -1,5 +1,6 @@
 """Every plot of the book."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image, ImageOps
 
 NAMES = {"nl": "I3D NL Net", "artnet": "ARTNet", "trn": "TRN", "cpnet": "CPNet"}
@@ -106,6 +108,79 @@ def accuracy_by_k(frame: pd.DataFrame, series: Mapping[str, str], chance: float)
     axis.set(xticks=frame["k"], ylim=(0, 105), xlabel="k", ylabel="validation top-1, %")
     axis.set_xticklabels(frame["k"])
     axis.legend(loc="lower right")
+    return figure
+
+
+def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Figure:
+    """Accuracy, the paper's in the left panel and ours in the right one: means, bars of one deviation, and every run.
+
+    Args:
+        frame: of `cpnet.experiments.cells.long_form`.
+        x, hue: its columns to set apart by place and by colour.
+    """
+    names, colours = list(dict.fromkeys(frame[x])), list(dict.fromkeys(frame[hue])) if hue else None
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6 if hue is None else 4.2))
+    for axis, source in zip(axes, ("paper", "ours"), strict=True):
+        part = frame[frame["source"] == source]
+        shared = {"data": part, "x": x, "y": "value", "order": names, "hue": hue, "hue_order": colours, "ax": axis}
+        dodge = 0.8 * (len(colours) - 1) / len(colours) if colours else False  # where stripplot has its points
+        sns.pointplot(
+            **shared, errorbar="sd", dodge=dodge, linestyle="" if hue else "-", capsize=0.06, err_kws={"linewidth": 1.5}
+        )
+        if source == "ours":
+            sns.stripplot(**shared, dodge=hue is not None, jitter=False, size=3, alpha=0.5, legend=False)
+        axis.set(title=source, xlabel="", ylabel="top-1, %" if source == "paper" else "")
+        axis.tick_params(axis="x", labelsize=10)
+        if axis.get_legend():
+            axis.get_legend().remove()
+    if hue:
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(colours or []))
+    return figure
+
+
+def heat_maps(grids: Mapping[str, pd.DataFrame], missing: Mapping[str, str]) -> Figure:
+    """Annotated grids of accuracy side by side, by name, each with its own colours; the best of each row is framed.
+
+    Args:
+        grids: names of index and columns label the axes.
+        missing: what stands in cells without a number.
+    """
+    rows, columns = next(iter(grids.values())).shape
+    size = (1.5 + 0.75 * columns * len(grids), 1.2 + 0.55 * rows)
+    figure, axes = plt.subplots(1, len(grids), figsize=size, squeeze=False)
+    for axis, (name, grid) in zip(axes[0], grids.items(), strict=True):
+        sns.heatmap(
+            grid, annot=True, fmt=".1f", cmap="viridis", cbar=False, linewidths=1, ax=axis, annot_kws={"size": 10}
+        )
+        values = grid.to_numpy(dtype=float)
+        for i, j in itertools.product(range(rows), range(columns)):
+            value = float(values[i, j])
+            if np.isnan(value):
+                axis.text(j + 0.5, i + 0.5, missing[name], ha="center", va="center", fontsize=9, color="0.4")
+            elif value == np.nanmax(values[i]):
+                axis.add_patch(Rectangle((j, i), 1, 1, fill=False, edgecolor="red", linewidth=2))
+        axis.set_title(name)
+        axis.grid(False)
+        axis.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def losses(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
+    """Training loss over epochs, a line a seed and a panel a row; lines where a phase begins say its frames."""
+    figure, axes = plt.subplots(1, len(rows), figsize=(5 * len(rows), 3.4), sharey=True, squeeze=False)
+    for axis, (row, title) in zip(axes[0], rows.items(), strict=True):
+        for _, run in (frame[frame["row"] == row] if len(frame) else frame).iterrows():
+            phases, loss = run["curve_phase"], run["curve_train_loss"]
+            axis.plot(range(1, len(loss) + 1), loss, color="C0", alpha=0.7, marker=".")
+            for i, phase in enumerate(phases):
+                if i == 0 or phases[i - 1] != phase:
+                    axis.axvline(i + 0.5, color="0.4", linestyle=":", linewidth=1)
+                    frames = run["config"]["recipe"]["phases"][phase - 1]["num_frames"]
+                    axis.text(
+                        i + 0.55, 0.97, f"{frames} frames", transform=axis.get_xaxis_transform(), va="top", fontsize=9
+                    )
+        axis.set(title=title, xlabel="epoch", yscale="log")
+    axes[0, 0].set_ylabel("training loss")
     return figure
 
 

@@ -37,6 +37,22 @@ def paper_and_ours(table: str, frame: pd.DataFrame, rows: Sequence[str], metrics
     return pd.DataFrame(lines).set_index("model")
 
 
+def long_form(table: str, frame: pd.DataFrame, rows: Sequence[str], metrics: Mapping[str, str]) -> pd.DataFrame:
+    """The numbers of `paper_and_ours`, one a line: source, "paper" or "ours", row, model, metric by title, value."""
+    paper = read_table(table)
+    models = paper.drop_duplicates("row").set_index("row")["model"]
+    labels = ["source", "row", "model", "metric"]
+    lines: list[tuple[object, ...]] = []
+    for row in rows:
+        ours = frame[frame["row"] == row] if len(frame) else frame
+        for metric, title in metrics.items():
+            printed = paper[(paper["row"] == row) & (paper["column"] == metric)]["value"]
+            known = ours[metric] if metric in ours else pd.Series(dtype=float)
+            for source, values in (("paper", printed), ("ours", known)):
+                lines += [(source, row, models.get(row, row), title, value) for value in values.dropna()]
+    return pd.DataFrame(lines, columns=[*labels, "value"]).astype({"value": float})
+
+
 def _printed(cells: pd.DataFrame, metric: str) -> str:
     if metric not in cells.index:
         return ""

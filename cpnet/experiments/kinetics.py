@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from cpnet.data.rendered import class_table
 from cpnet.engine.protocols import Protocol
+from cpnet.experiments.cells import mean_sd
 from cpnet.experiments.claims import Verdict, paired_difference
 from cpnet.experiments.profiles import images, kinetics
 from cpnet.experiments.video_run import VideoRun
@@ -88,13 +90,13 @@ def two_modules(table: str, row: str, profile: str, seed: int, k: int = 8) -> Vi
     return make_run(table, row, profile, seed, "cpnet_resnet18", EVERY_K, positions="2", k=k)
 
 
-def seeds_of(profile: str) -> Sequence[int]:
+def seeds_of(profile: str) -> tuple[int, ...]:
     """Three for claims that compare neighbours; one of the published schedule, and of the miniature."""
     return SEEDS if profile in ("cpu", "gpu") else SEEDS[:1]
 
 
 def higher(frame: pd.DataFrame, first: str, second: str, metric: str = "val_top1", other: str | None = None) -> Verdict:
-    """Whether row `first` is more accurate than `second`, paired over seeds, at profile cpu."""
+    """Whether row `first` is more accurate than `second`, paired over seeds; of the miniature nothing is claimed."""
     other = other or metric
     one, two = by_seed(frame, first, metric), by_seed(frame, second, other)
     if metric != other:
@@ -103,8 +105,36 @@ def higher(frame: pd.DataFrame, first: str, second: str, metric: str = "val_top1
 
 
 def by_seed(frame: pd.DataFrame, row: str, metric: str) -> pd.Series:
-    """A metric of a row by seed, at profile cpu."""
+    """A metric of a row by seed; not of the miniature."""
     if not len(frame) or metric not in frame:
-        return pd.Series(dtype=float)
-    ours = frame[(frame["row"] == row) & (frame["profile"] == "cpu")].drop_duplicates("seed")
+        return pd.Series(dtype=float, name=row)
+    ours = frame[(frame["row"] == row) & (frame["profile"] != "smoke")].drop_duplicates("seed")
     return ours.set_index("seed")[metric].rename(row)
+
+
+def by_what_decides(frame: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
+    """Top-1 among the classes of the stand-in that one frame decides, and among those that motion decides.
+
+    Means over classes; mean ± deviation over seeds. Classes of the real data set are not so divided.
+    """
+    kinds = class_table("kinetics")["decided by"]
+    lines = {}
+    for row in rows:
+        ours = frame[(frame["row"] == row) & (frame["profile"] != "paper")] if len(frame) else frame
+        lines[row] = {"seeds": str(len(ours))}
+        for kind in ("appearance", "motion"):
+            mine = (kinds == kind).to_numpy()
+            values = [pd.Series(top1, dtype=float)[mine].mean() for top1 in ours["val_per_class"]] if len(ours) else []
+            title = f"{kind} decides, {mine.sum()} classes"
+            lines[row][title] = mean_sd(pd.Series(values)) if values else "not run"
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("row")
+
+
+def fewer_weights(frame: pd.DataFrame, row: str, others: Sequence[str]) -> Verdict:
+    """Whether the network of a row, as trained, has fewer weights than each of the others."""
+    weights = dict(zip(frame["row"], frame["weights"], strict=True)) if len(frame) else {}
+    if not {row, *others} <= set(weights):
+        return Verdict("not run", "not all networks are trained")
+    fewer = all(weights[row] < weights[other] for other in others)
+    evidence = ", ".join(f"{name} {weights[name]:,}" for name in (row, *others))
+    return Verdict("holds" if fewer else "does not hold", evidence)

@@ -1,19 +1,35 @@
 """Checks of notebook parameters: papermill injects unknown names, and values of any type, without complaint."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-IPYTHON_NAMES = {"In", "Out", "exit", "quit", "open", "get_ipython", "check_parameters"}
+IPYTHON_NAMES = {"In", "Out", "exit", "quit", "open", "get_ipython", "check_parameters", "Several"}
+ALL = "all"
 
 
-def check_parameters(namespace: Mapping[str, Any], allowed: Mapping[str, type | Collection[Any]]) -> None:
+@dataclass(frozen=True)
+class Several:
+    """What a parameter takes that is one value, a list of values, or "all": their type, or those to choose from."""
+
+    of: type | Collection[Any]
+
+
+def chosen(value: Any, every: Sequence[Any]) -> list[Any]:
+    """The values that a parameter of `Several` names; "all" names `every`."""
+    if value == ALL:
+        return list(every)
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def check_parameters(namespace: Mapping[str, Any], allowed: Mapping[str, type | Collection[Any] | Several]) -> None:
     """Refuse parameters that a notebook does not have, and values it cannot use.
 
     Call it in the cell after the parameters, before any other name is defined or imported.
 
     Args:
         namespace: `globals()` of the notebook.
-        allowed: for each parameter its type, or the values to choose from.
+        allowed: for each parameter its type, the values to choose from, or `Several` of either.
 
     Raises:
         ValueError: an unknown name, a wrong type or a value that is not allowed, by name.
@@ -25,9 +41,25 @@ def check_parameters(namespace: Mapping[str, Any], allowed: Mapping[str, type | 
     for name, values in allowed.items():
         if name not in given:
             raise ValueError(f"parameter {name} is missing")
-        value = given[name]
-        if isinstance(values, type):
-            if type(value) is not values:
-                raise ValueError(f"{name}={value!r}: give a value of type {values.__name__}")
-        elif isinstance(value, bool) or value not in values:
-            raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(str, values))}")
+        if isinstance(values, Several):
+            _check_several(name, given[name], values)
+        else:
+            _check(name, given[name], values)
+
+
+def _check_several(name: str, value: Any, several: Several) -> None:
+    if value == ALL:
+        return
+    parts = value if isinstance(value, list | tuple) else [value]
+    if not parts or len(set(map(repr, parts))) < len(parts):
+        raise ValueError(f"{name}={value!r}: give one value, a list of different ones, or {ALL!r}")
+    for part in parts:
+        _check(name, part, several.of)
+
+
+def _check(name: str, value: Any, allowed: type | Collection[Any]) -> None:
+    if isinstance(allowed, type):
+        if type(value) is not allowed:
+            raise ValueError(f"{name}={value!r}: give a value of type {allowed.__name__}")
+    elif isinstance(value, bool) or value not in allowed:
+        raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(str, allowed))}")

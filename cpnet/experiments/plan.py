@@ -9,7 +9,7 @@ import torch
 
 from cpnet.data.layouts import NUM_CLASSES, Dataset, read_index
 from cpnet.engine.recipe import Phase
-from cpnet.experiments.run import Run
+from cpnet.experiments.run import Run, load
 from cpnet.experiments.video_run import Network, VideoRun
 from cpnet.models import create_model, for_clips
 from cpnet.models.summary import example_clip, multiply_adds
@@ -59,6 +59,18 @@ def plan(runs: Sequence[VideoRun], sustained_tflops: float = SUSTAINED_TFLOPS) -
             }
         )
     return pd.DataFrame(rows)
+
+
+def overview(runs: Sequence[Run]) -> pd.DataFrame:
+    """What a chapter trains or loads, one line a row of the table: its runs, and minutes that the stored ones took."""
+    lines = []
+    for row in dict.fromkeys(run.row for run in runs):
+        mine = [run for run in runs if run.row == row]
+        frame = load(mine)
+        minutes = f"{frame['wall_s'].mean() / 60:.1f}" if len(frame) else "not run"
+        seeds = ", ".join(str(run.seed) for run in mine)
+        lines.append({"row": row, "seeds": seeds, "stored": f"{len(frame)} of {len(mine)}", "minutes a run": minutes})
+    return pd.DataFrame(lines).set_index("row")
 
 
 def command(run: VideoRun, gpus: int = 8, data_root: str = "DATA_ROOT") -> str:

@@ -61,7 +61,7 @@ def kinetics(profile: str, frame_step: int = 12) -> Setting:
             Recipe((Phase(100, 8, frame_step, 0.01),)),
         )
     sizes = {
-        "smoke": (88, 44, 40, 32, 8, 1),
+        "smoke": (100, 50, 40, 32, 8, 1),
         "cpu": (2000, 500, 56, 48, 16, 8),
         "gpu": (8000, 2000, 128, 112, 64, 10),
     }

@@ -269,10 +269,11 @@ def trained_model(run: Run) -> nn.Module:
 
 
 def to_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """Tidy frame, one row a record: labels, scalar metrics, curves, configuration and provenance."""
+    """Tidy frame, one row a record: labels, weights, metrics, curves, configuration and provenance."""
     rows = [
         {name: record[name] for name in ("table", "row", "profile", "seed", "run_id")}
-        | {name: value for name, value in record["metrics"].items() if not isinstance(value, list)}
+        | {"weights": record["params"]["weights"]}
+        | record["metrics"]
         | {f"curve_{name}": values for name, values in record["curves"].items()}
         | {"config": record["config"]}
         | record["provenance"]

@@ -1,5 +1,6 @@
 """Table 3(a): Kinetics, the number of CP modules."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pandas as pd
@@ -13,9 +14,9 @@ TABLE = "table3a"
 ROWS = ("c2d", "cp1", "cp2", "cp4", "cp6")
 
 
-def runs(profile: str = "cpu") -> list[VideoRun]:
+def runs(profile: str = "cpu", seeds: Sequence[int] | None = None) -> list[VideoRun]:
     """C2D, and CPNet with one, two, four and six modules."""
-    return [run for seed in kinetics.seeds_of(profile) for run in _rows(profile, seed)]
+    return [run for seed in (kinetics.seeds_of(profile) if seeds is None else seeds) for run in _rows(profile, seed)]
 
 
 def _rows(profile: str, seed: int) -> list[VideoRun]:

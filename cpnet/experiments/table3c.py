@@ -1,5 +1,7 @@
 """Table 3(c): Kinetics, the position of two CP modules."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from cpnet.experiments import kinetics
@@ -11,9 +13,9 @@ TABLE = "table3c"
 ROWS = ("c2d", "res3", "res4", "res5")
 
 
-def runs(profile: str = "cpu") -> list[VideoRun]:
+def runs(profile: str = "cpu", seeds: Sequence[int] | None = None) -> list[VideoRun]:
     """C2D, and two modules at res3, res4 or res5."""
-    return [run for seed in kinetics.seeds_of(profile) for run in _rows(profile, seed)]
+    return [run for seed in (kinetics.seeds_of(profile) if seeds is None else seeds) for run in _rows(profile, seed)]
 
 
 def _rows(profile: str, seed: int) -> list[VideoRun]:

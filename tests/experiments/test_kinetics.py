@@ -14,7 +14,7 @@ def frame(**rows):
     """Results {row: {metric: accuracy}} of three seeds."""
     return pd.DataFrame(
         [
-            {"table": "t", "row": row, "profile": "cpu", "seed": seed}
+            {"table": "t", "row": row, "profile": "cpu", "seed": seed, "weights": len(row)}
             | {metric: value + NOISE[seed] * (i % 2) for metric, value in metrics.items()}
             for i, (row, metrics) in enumerate(rows.items())
             for seed in range(3)
