@@ -17,6 +17,11 @@ TOY = results.REPOSITORY / "notebooks" / "01_toy_failure.ipynb"
 IGNORED = {
     "00_architectures.ipynb": [],
     "01_toy_failure.ipynb": ["results = reproduce(", "live = {", "pd.concat([results, controls])["],
+    "02_ablation_num_cp.ipynb": ["results = ", "live = ", "results[["],
+    "03_ablation_k.ipynb": ["results = ", "live = ", "results[["],
+    "04_ablation_position.ipynb": ["results = ", "live_runs = ", "results[["],
+    "05_comparison.ipynb": ["results = ", "live_runs = ", "results[["],
+    "06_large_models.ipynb": ["results = ", "live_runs = ", "results[["],
 }
 
 

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from cpnet.experiments.cells import mean_sd, paper_and_ours
+from cpnet.experiments.cells import long_form, mean_sd, paper_and_ours
 from cpnet.paper import read_table
 
 METRICS = {"val_top1_step12": "top-1", "val_top5_step4_25x10": "top-5"}
@@ -16,6 +16,17 @@ def test_lost_and_inferred_cells_are_marked_and_ours_stand_beside():
     table = paper_and_ours("table3d", frame, ("c3d", "cpnet"), METRICS)
     assert table.loc["C3D"].tolist() == [0, "lost", "not run", "lost", "not run"]
     assert table.loc["CPNet (Ours)"].tolist() == [2, "61.1", "61.0 ± 1.4", "86.5*", "not run"]
+
+
+def test_numbers_one_a_line_leave_out_what_is_lost_or_not_run():
+    frame = pd.DataFrame({"row": ["cpnet", "cpnet"], "val_top1_step12": [60.0, 62.0]})
+    lines = long_form("table3d", frame, ("c3d", "cpnet"), METRICS)
+    assert lines.drop(columns="row").to_numpy().tolist() == [
+        ["paper", "CPNet (Ours)", "top-1", 61.1],
+        ["ours", "CPNet (Ours)", "top-1", 60.0],
+        ["ours", "CPNet (Ours)", "top-1", 62.0],
+        ["paper", "CPNet (Ours)", "top-5", 86.5],
+    ]
 
 
 def test_the_paper_s_table_3_is_consistent_with_itself():

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from cpnet.data.rendered import class_table
 from cpnet.experiments import kinetics, table3a, table3b, table3c, table3d, table4
 from cpnet.experiments.claims import Verdict, all_hold, judge_all
 
@@ -14,7 +15,7 @@ def frame(**rows):
     """Results {row: {metric: accuracy}} of three seeds."""
     return pd.DataFrame(
         [
-            {"table": "t", "row": row, "profile": "cpu", "seed": seed, "weights": len(row)}
+            {"table": "t", "row": row, "profile": "cpu", "seed": seed, "weights": 1 if "cpnet" in row else 2}
             | {metric: value + NOISE[seed] * (i % 2) for metric, value in metrics.items()}
             for i, (row, metrics) in enumerate(rows.items())
             for seed in range(3)
@@ -51,6 +52,8 @@ def test_rows_that_several_tables_have_are_one_run():
     }
     assert ids["table3a"]["cp2"] == ids["table3b"]["k8"] == ids["table3c"]["res4"]
     assert ids["table3a"]["c2d"] == ids["table3c"]["c2d"]
+    third = {run.row: run.run_id for run in table3d.runs("cpu") if run.seed == 0}
+    assert (ids["table3a"]["c2d"], ids["table3a"]["cp6"]) == (third["c2d_step12"], third["cpnet_step12"])
     every = {run_id for rows in ids.values() for run_id in rows.values()}
     assert len(every) == 5 + 6 + 4 - 3
 
@@ -94,6 +97,32 @@ def test_table_3b():
     assert table3b.side_by_side(grid(8)).loc["k = 8", "test k = 8, paper"] == "60.7*"
 
 
+def test_grids_have_training_in_rows_and_testing_in_columns():
+    uneven = grid(8)
+    uneven.loc[uneven["row"] == "k2", "val_top1_k16"] = 12.5
+    grids = table3b.grids(uneven, k_train=(2, 32), k_test=(16, 32))
+    assert grids["ours"].loc[2, 16] == 12.5 and grids["ours"].shape == (2, 2)
+    assert grids["paper"].loc[2, 16] == 53.0 and grids["paper"][32].isna().all()
+    assert table3b.grids(pd.DataFrame())["ours"].isna().all().all()
+
+
+def test_accuracy_is_divided_by_what_decides_classes():
+    kinds = class_table("kinetics")["decided by"].tolist()
+    moving = kinds.count("motion")
+    right = [100.0 * (kind == "motion") for kind in kinds]
+    made = top1(c2d=0.0).assign(val_per_class=[right] * 3)
+    table = kinetics.by_what_decides(made, ("c2d", "cp1"))
+    assert table.loc["c2d"].tolist() == ["3", "0.0 ± 0.0", "100.0 ± 0.0"]
+    assert list(table)[2] == f"motion decides, {moving} classes"
+    assert set(table.loc["cp1"]) == {"0", "not run"}
+
+
+def test_of_the_miniature_nothing_is_claimed():
+    made = top1(c2d=50.0, res3=60.0, res4=62.0, res5=55.0)
+    assert set(outcomes(table3c, made.assign(profile="smoke"))) == {"not run"}
+    assert set(outcomes(table3c, made.assign(profile="gpu"))) == {"holds"}
+
+
 def test_table_3c():
     assert outcomes(table3c, top1(c2d=50.0, res3=60.0, res4=62.0, res5=55.0)) == ["holds", "holds"]
     assert outcomes(table3c, top1(c2d=50.0, res3=66.0, res4=62.0, res5=45.0)) == ["does not hold", "does not hold"]
@@ -113,19 +142,20 @@ def comparison(gain12, gain4, **changes):
 
 
 def test_table_3d():
-    assert outcomes(table3d, comparison(9.0, 4.0)) == ["holds"] * 5
+    assert outcomes(table3d, comparison(9.0, 4.0)) == ["holds"] * 6
     assert outcomes(table3d, comparison(4.0, 9.0))[-1] == "does not hold"
     one = comparison(9.0, 4.0, c3d_step4={"val_top1_25x10": 70.0})
-    assert outcomes(table3d, one) == ["holds", "does not hold", "holds", "holds", "holds"]
+    assert outcomes(table3d, one) == ["holds", "does not hold", "holds", "holds", "holds", "holds"]
     table = table3d.side_by_side(comparison(9.0, 4.0))
     assert table.loc["CPNet (Ours)", "top-1, 1/4, 25x10, paper"] == "64.9"
     assert table.loc["C3D", "top-1, 1/12, 1x1, paper"] == "lost" and table.loc["C3D", "seeds"] == 3
-    assert outcomes(table3d, pd.DataFrame()) == ["not run"] * 5
+    assert outcomes(table3d, pd.DataFrame()) == ["not run"] * 6
+    assert outcomes(table3d, comparison(9.0, 4.0).assign(weights=3))[4] == "does not hold"
 
 
 def test_table_4():
-    assert outcomes(table4, top1(nl_resnet101=50.0, cpnet_resnet101=60.0)) == ["holds"]
-    assert outcomes(table4, top1(nl_resnet101=60.0, cpnet_resnet101=50.0)) == ["does not hold"]
+    assert outcomes(table4, top1(nl_resnet101=50.0, cpnet_resnet101=60.0)) == ["holds", "holds"]
+    assert outcomes(table4, top1(nl_resnet101=60.0, cpnet_resnet101=50.0)) == ["does not hold", "holds"]
 
 
 def test_the_worst_of_several_verdicts_counts():

@@ -1,6 +1,6 @@
 import pytest
 
-from cpnet.experiments.parameters import check_parameters
+from cpnet.experiments.parameters import Several, check_parameters, chosen
 
 ALLOWED = {"profile": ("smoke", "cpu"), "seed": int, "k": range(1, 33), "rerun": bool}
 GIVEN = {"profile": "cpu", "seed": 0, "k": 4, "rerun": False, "_": 1, "In": [], "__name__": "x"}
@@ -31,3 +31,17 @@ def test_anything_else_is_refused_by_name(change, message):
 def test_a_missing_parameter_is_named():
     with pytest.raises(ValueError, match="seed"):
         check_parameters({name: value for name, value in GIVEN.items() if name != "seed"}, ALLOWED)
+
+
+@pytest.mark.parametrize(("value", "values"), [("all", [1, 2, 4]), (2, [2]), ([4, 1], [4, 1])])
+def test_several_values(value, values):
+    check_parameters({"k": value}, {"k": Several((1, 2, 4))})
+    assert chosen(value, (1, 2, 4)) == values
+
+
+@pytest.mark.parametrize("value", [3, "two", [], [1, 1], [1, 3], True])
+def test_several_values_are_checked_one_by_one(value):
+    with pytest.raises(ValueError, match=r"k=.*: (choose|give)"):
+        check_parameters({"k": value}, {"k": Several((1, 2, 4))})
+    with pytest.raises(ValueError, match=r"seed=1\.5.*int"):
+        check_parameters({"seed": [0, 1.5]}, {"seed": Several(int)})
