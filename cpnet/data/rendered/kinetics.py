@@ -30,10 +30,13 @@ class Shot:
         turns = np.arange(self.T) / (period * self.random.uniform(0.8, 1.25)) + self.random.rand()
         return 2 * np.pi * turns
 
-    def glide(self, x: float, y: float) -> None:
-        """Move in a direction."""
-        path = self.random.uniform(0.5, 0.7) * np.linspace(-0.5, 0.5, self.T)
-        self.layer.x, self.layer.y = self.layer.x + x * path, self.layer.y + y * path
+    def glide(self, way: float) -> None:
+        """Move to the right, or to the left."""
+        self.layer.x = self.layer.x + way * self.random.uniform(0.5, 0.7) * np.linspace(-0.5, 0.5, self.T)
+
+    def again(self) -> np.ndarray:
+        """(T,) from -0.5 to 0.5, again and again, from a random point on: no frame tells how late it is in the clip."""
+        return self.cycles(100) / (2 * np.pi) % 1 - 0.5
 
     def side(self) -> float:
         """1 or -1: what looks the same in a mirror is not to be told by left and right."""
@@ -42,17 +45,17 @@ class Shot:
 
 def cross(shot: Shot) -> None:
     """To the left or to the right."""
-    shot.glide(shot.side(), 0)
+    shot.glide(shot.side())
 
 
 def rise(shot: Shot) -> None:
-    """Upwards."""
-    shot.glide(0, -1)
+    """Upwards, again and again."""
+    shot.layer.y = shot.layer.y - shot.random.uniform(0.5, 0.7) * shot.again()
 
 
 def sink(shot: Shot) -> None:
-    """Downwards."""
-    shot.glide(0, 1)
+    """Downwards, again and again."""
+    shot.layer.y = shot.layer.y + shot.random.uniform(0.5, 0.7) * shot.again()
 
 
 def rest(shot: Shot) -> None:
@@ -83,13 +86,13 @@ def spin(shot: Shot) -> None:
 
 
 def grow(shot: Shot) -> None:
-    """Towards the camera."""
-    shot.layer.radius = shot.layer.radius * 2.2 ** np.linspace(-0.5, 0.5, shot.T)
+    """Towards the camera, again and again."""
+    shot.layer.radius = shot.layer.radius * 2.2 ** shot.again()
 
 
 def shrink(shot: Shot) -> None:
-    """Away from the camera."""
-    shot.layer.radius = shot.layer.radius * 2.2 ** np.linspace(0.5, -0.5, shot.T)
+    """Away from the camera, again and again."""
+    shot.layer.radius = shot.layer.radius * 2.2 ** -shot.again()
 
 
 def rock(shot: Shot) -> None:
@@ -100,7 +103,7 @@ def rock(shot: Shot) -> None:
 def roll(shot: Shot) -> None:
     """To the left or to the right, turning."""
     side = shot.side()
-    shot.glide(side, 0)
+    shot.glide(side)
     shot.layer.angle = side * shot.cycles(70)
 
 
