@@ -379,6 +379,37 @@ def bench_train(
     bench.bench_train(device, repeats, depth, (batch_size, num_frames, size), width, k)
 
 
+def bench_runs(
+    table: Annotated[str, tyro.conf.Positional] = "all",
+    *,
+    profile: Literal["smoke", "cpu", "gpu"] = "cpu",
+    rows: tuple[str, ...] = (),
+    seeds: tuple[int, ...] = (0,),
+    device: str = "cpu",
+    repeats: int = 3,
+) -> None:
+    """Minutes that runs on stand-ins take here, estimated from a few steps of each; reading videos is not in it.
+
+    Args:
+        table: of the paper, see `reproduce`; or all.
+        profile: size of data and networks.
+        rows: only these rows of the table.
+        seeds: of the runs; they all take alike.
+        device: "cpu" or "cuda". On the CPU, OMP_NUM_THREADS=1 is what `reproduce --jobs 2` has on two cores.
+        repeats: timed steps.
+    """
+    from cpnet import bench
+    from cpnet.experiments.tables import select_runs
+    from cpnet.experiments.video_run import VideoRun
+
+    runs = [run for run in select_runs(table, profile, rows, seeds) if isinstance(run, VideoRun)]
+    if not runs:
+        raise ValueError(f"{table} has no runs on videos")
+    found = bench.bench_runs(runs, device, repeats)
+    print(found.to_string(index=False, float_format="{:.1f}".format))
+    print(f"{len(found)} runs, {found['minutes'].sum():.0f} minutes one after the other")
+
+
 def bench_data(
     dataset: Literal["kinetics", "something", "jester"] | None = None,
     *,
@@ -577,6 +608,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "bench cp": bench_cp,
     "bench models": bench_models,
     "bench train": bench_train,
+    "bench runs": bench_runs,
     "bench data": bench_data,
     "data check": data_check,
     "data render": data_render,

@@ -40,8 +40,10 @@ def bench_runs(
         raise ValueError("a run on a real data set: `reproduce --dry-run` estimates those")
     measured: dict[str, float] = {}
     rows = []
-    distinct = {run.run_id: run for run in reversed(runs)}
-    for run in progress_bar(progress, iterable=[*reversed(distinct.values())], desc="runs", unit="run"):
+    distinct: dict[str, VideoRun] = {}
+    for run in runs:
+        distinct.setdefault(run.run_id, run)
+    for run in progress_bar(progress, iterable=list(distinct.values()), desc="runs", unit="run"):
         alike = repr((run.network, run.recipe, run.data, run.protocols))  # whatever the seed
         if alike not in measured:
             measured[alike] = _seconds(run, device, repeats)
