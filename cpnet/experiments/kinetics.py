@@ -97,10 +97,9 @@ def seeds_of(profile: str) -> tuple[int, ...]:
 
 def higher(frame: pd.DataFrame, first: str, second: str, metric: str = "val_top1", other: str | None = None) -> Verdict:
     """Whether row `first` is more accurate than `second`, paired over seeds; of the miniature nothing is claimed."""
-    other = other or metric
-    one, two = by_seed(frame, first, metric), by_seed(frame, second, other)
-    if metric != other:
-        one, two = one.rename(f"{first} ({metric})"), two.rename(f"{second} ({other})")
+    one, two = by_seed(frame, first, metric), by_seed(frame, second, other or metric)
+    if metric != "val_top1":
+        one, two = one.rename(f"{first} ({metric})"), two.rename(f"{second} ({other or metric})")
     return paired_difference(one, two)
 
 
