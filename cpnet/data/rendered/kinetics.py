@@ -14,6 +14,7 @@ RATES = (15.0, 24.0, 25.0, 30000 / 1001, 30.0)  # frames a second
 LENGTHS = (96, 144)  # frames
 ASPECTS = (3 / 4, 1.0, 4 / 3, 16 / 9)
 GROWTH = 1.25  # of the short side, at most
+EARLY = 3.5  # frames that the middle of a clip, at steps 4 and 12 on average, lies before that of the video
 CAMERA_MOTION = 0.1  # share of the clips in which the camera moves
 
 
@@ -34,9 +35,14 @@ class Shot:
         """Move to the right, or to the left."""
         self.layer.x = self.layer.x + way * self.random.uniform(0.5, 0.7) * np.linspace(-0.5, 0.5, self.T)
 
-    def again(self) -> np.ndarray:
-        """(T,) from -0.5 to 0.5, again and again, from a random point on: no frame tells how late it is in the clip."""
-        return self.cycles(100) / (2 * np.pi) % 1 - 0.5
+    def progress(self) -> np.ndarray:
+        """(T,) from about -0.5 to 0.5, and 0 in the middle of a clip, so that partners are seen in the same places."""
+        return (np.arange(self.T) - (self.T - 1) / 2 + EARLY) / self.T
+
+    def lift(self, way: float) -> None:
+        """Move upwards, or downwards."""
+        middle = self.layer.y + self.random.uniform(-0.1, 0.1)
+        self.layer.y = middle - way * self.random.uniform(0.5, 0.7) * self.progress()
 
     def side(self) -> float:
         """1 or -1: what looks the same in a mirror is not to be told by left and right."""
@@ -49,13 +55,13 @@ def cross(shot: Shot) -> None:
 
 
 def rise(shot: Shot) -> None:
-    """Upwards, again and again."""
-    shot.layer.y = shot.layer.y - shot.random.uniform(0.5, 0.7) * shot.again()
+    """Upwards."""
+    shot.lift(1)
 
 
 def sink(shot: Shot) -> None:
-    """Downwards, again and again."""
-    shot.layer.y = shot.layer.y + shot.random.uniform(0.5, 0.7) * shot.again()
+    """Downwards."""
+    shot.lift(-1)
 
 
 def rest(shot: Shot) -> None:
@@ -86,13 +92,13 @@ def spin(shot: Shot) -> None:
 
 
 def grow(shot: Shot) -> None:
-    """Towards the camera, again and again."""
-    shot.layer.radius = shot.layer.radius * 2.2 ** shot.again()
+    """Towards the camera."""
+    shot.layer.radius = shot.layer.radius * 2.2 ** shot.progress()
 
 
 def shrink(shot: Shot) -> None:
-    """Away from the camera, again and again."""
-    shot.layer.radius = shot.layer.radius * 2.2 ** -shot.again()
+    """Away from the camera."""
+    shot.layer.radius = shot.layer.radius * 2.2 ** -shot.progress()
 
 
 def rock(shot: Shot) -> None:
