@@ -62,10 +62,10 @@ def kinetics(profile: str, frame_step: int = 12) -> Setting:
         )
     sizes = {
         "smoke": (100, 50, 40, 32, 8, 1),
-        "cpu": (2000, 500, 56, 48, 16, 8),
+        "cpu": (2000, 500, 56, 48, 16, 10),
         "gpu": (8000, 2000, 128, 112, 64, 10),
     }
-    return _short("kinetics", profile, sizes[profile], frame_step)
+    return _short("kinetics", profile, sizes[profile], frame_step, lr=2e-3)
 
 
 def images(profile: str) -> Setting:
@@ -98,15 +98,17 @@ def something(profile: str) -> Setting:
         "cpu": (2000, 500, 72, 56, 16, 10),
         "gpu": (8000, 2000, 128, 112, 64, 15),
     }
-    return _short("something", profile, sizes[profile], frame_step=4)
+    return _short("something", profile, sizes[profile], frame_step=4, lr=4e-3)
 
 
-def _short(name: Dataset, profile: str, sizes: tuple[int, int, int, int, int, int], frame_step: int) -> Setting:
+def _short(
+    name: Dataset, profile: str, sizes: tuple[int, int, int, int, int, int], frame_step: int, lr: float
+) -> Setting:
     """A short training on a stand-in: clips of both splits, height of frames and of clips, width, epochs."""
     train, val, height, size, width, epochs = sizes
     return Setting(
         VideoData(name, size=size, augmentation="none", rendered=Spec(name, train, val, height, 0)),
         Network(width=width, stem="112" if profile == "gpu" else "112_no_pool", dropout=0.0),
         SHORT_CP,
-        replace(SHORT, phases=(Phase(epochs, 8, frame_step, 4e-3),)),
+        replace(SHORT, phases=(Phase(epochs, 8, frame_step, lr),)),
     )
