@@ -272,7 +272,7 @@ def to_frame(records: Sequence[Record]) -> pd.DataFrame:
     """Tidy frame, one row a record: labels, weights, metrics, curves, configuration and provenance."""
     rows = [
         {name: record[name] for name in ("table", "row", "profile", "seed", "run_id")}
-        | {"weights": record["params"]["weights"]}
+        | {"weights": record["params"]["weights"], "n_expected": record.get("n_expected")}
         | record["metrics"]
         | {f"curve_{name}": values for name, values in record["curves"].items()}
         | {"config": record["config"]}

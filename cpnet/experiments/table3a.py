@@ -40,13 +40,13 @@ def claims() -> list[Claim]:
         Claim(
             "accuracy rises with the number of CP modules",
             "paper",
-            "top-1 of each row above that of the row before; 95 % intervals, paired over seeds",
+            f"top-1 of each row above that of the row before; {kinetics.PAIRED}",
             lambda frame: all_hold([kinetics.higher(frame, more, less) for less, more in pairwise(ROWS)]),
         ),
         Claim(
             "six CP modules are better than none",
             "ours",
-            "top-1, 95 % interval, paired over seeds",
+            f"top-1; {kinetics.PAIRED}",
             lambda frame: kinetics.higher(frame, "cp6", "c2d"),
         ),
     ]

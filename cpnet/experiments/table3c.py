@@ -38,13 +38,13 @@ def claims() -> list[Claim]:
         Claim(
             "res4 is the best position",
             "paper",
-            "top-1 at res4 above that at res3 and at res5; 95 % intervals, paired over seeds",
+            f"top-1 at res4 above that at res3 and at res5; {kinetics.PAIRED}",
             lambda frame: all_hold([kinetics.higher(frame, "res4", row) for row in ("res3", "res5")]),
         ),
         Claim(
             "two modules are better than none, wherever they are",
             "ours",
-            "top-1 of each position above C2D; 95 % intervals, paired over seeds",
+            f"top-1 of each position above C2D; {kinetics.PAIRED}",
             lambda frame: all_hold([kinetics.higher(frame, row, "c2d") for row in ROWS[1:]]),
         ),
     ]

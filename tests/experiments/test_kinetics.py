@@ -123,6 +123,20 @@ def test_of_the_miniature_nothing_is_claimed():
     assert set(outcomes(table3c, made.assign(profile="gpu"))) == {"holds"}
 
 
+def test_of_one_seed_the_interval_is_over_videos():
+    protocols = {"": {}, "25x10": {"videos": 50}}
+    made = frame(c2d={"val_top1": 60.0, "val_top1_25x10": 60.0}, cp1={"val_top1": 70.0, "val_top1_25x10": 70.0})
+    made = made[made["seed"] == 1].assign(n_expected=500)
+    made["config"] = [{"protocols": protocols}] * len(made)
+    verdict = kinetics.higher(made, "cp1", "c2d")
+    assert verdict == Verdict("holds", "cp1 - c2d: 70.0 - 60.0 = 10.0 ± 5.9 points, one seed, 500 videos")
+    assert kinetics.higher(made, "cp1", "c2d", "val_top1_25x10").outcome == "undecided"
+    step = made.assign(row=made["row"].replace({"c2d": "c2d_step12", "cp1": "cpnet_step12"}))
+    joined = table3d.by_network(step)
+    assert kinetics.higher(joined, "cpnet", "c2d", "val_top1_step12_25x10").outcome == "undecided"
+    assert kinetics.higher(joined, "cpnet", "c2d", "val_top1_step12").outcome == "holds"
+
+
 def test_table_3c():
     assert outcomes(table3c, top1(c2d=50.0, res3=60.0, res4=62.0, res5=55.0)) == ["holds", "holds"]
     assert outcomes(table3c, top1(c2d=50.0, res3=66.0, res4=62.0, res5=45.0)) == ["does not hold", "does not hold"]
