@@ -11,17 +11,20 @@ from cpnet.experiments.video_run import VideoRun
 
 
 def announce(runs: Sequence[VideoRun], *, dry_run: bool = False, data_root: str = "") -> pd.DataFrame:
-    """What is loaded or trained, one line a row; a dry run also prints cost and commands, and checks `data_root`.
+    """What is loaded or trained, one line a row.
+
+    A dry run on real videos also prints what it takes and the commands, and checks `data_root`, if it is given.
 
     Raises:
-        ValueError: a data root and runs on stand-ins, a dry run of those, or a folder that is not complete.
+        ValueError: a data root and runs on stand-ins, or a folder that is not complete.
     """
-    if data_root and any(run.data.rendered is not None for run in runs):
+    on_stand_ins = any(run.data.rendered is not None for run in runs)
+    if data_root and on_stand_ins:
         raise ValueError(
             f"data_root={data_root!r} is not used at profile {runs[0].profile}, which renders its videos: "
             "give profile paper, or leave data_root out"
         )
-    if dry_run:
+    if dry_run and not on_stand_ins:
         print_plan(runs, _path(data_root))
     return overview(runs)
 
