@@ -97,16 +97,30 @@ def seeds_of(profile: str) -> tuple[int, ...]:
     return SEEDS if profile in ("cpu", "gpu") else SEEDS[:1]
 
 
-def higher(frame: pd.DataFrame, first: str, second: str, metric: str = "val_top1", other: str | None = None) -> Verdict:
-    """Whether row `first` is more accurate than `second`, by `PAIRED`; of the miniature nothing is claimed."""
+def higher(
+    frame: pd.DataFrame,
+    first: str,
+    second: str,
+    metric: str = "val_top1",
+    other: str | None = None,
+    least: float = 0.0,
+) -> Verdict:
+    """Whether row `first` is more accurate than `second`, by `PAIRED`; of the miniature nothing is claimed.
+
+    Args:
+        frame: results.
+        first, second: rows.
+        metric, other: of the two rows; the same if there is no other.
+        least: points by which it must be.
+    """
     one, two = by_seed(frame, first, metric), by_seed(frame, second, other or metric)
     if metric != "val_top1":
         one, two = one.rename(f"{first} ({metric})"), two.rename(f"{second} ({other or metric})")
     seeds = one.index.intersection(two.index)
     if len(seeds) != 1:
-        return paired_difference(one, two)
+        return paired_difference(one, two, least)
     videos = _tested(frame[frame["row"] == first].iloc[0], metric)
-    verdict = difference_at_least(float(one[seeds[0]]), float(two[seeds[0]]), videos, 0.0)
+    verdict = difference_at_least(float(one[seeds[0]]), float(two[seeds[0]]), videos, least)
     return Verdict(verdict.outcome, f"{one.name} - {two.name}: {verdict.evidence}, one seed, {videos} videos")
 
 

@@ -147,6 +147,7 @@ def comparison(gain12, gain4, **changes):
     metrics = ("val_top1", "val_top1_25x10", "val_top5", "val_top5_25x10")
     values = {
         f"{row}_step{step}": dict.fromkeys(metrics, 50.0 + (gain if row == "cpnet" else 0.0))
+        | {"val_top1_shuffled": 50.0}
         for step, gain in ((12, gain12), (4, gain4))
         for row in table3d.ROWS
     }
@@ -156,14 +157,16 @@ def comparison(gain12, gain4, **changes):
 
 
 def test_table_3d():
-    assert outcomes(table3d, comparison(9.0, 4.0)) == ["holds"] * 6
+    assert outcomes(table3d, comparison(9.0, 4.0)) == ["holds"] * 7
     assert outcomes(table3d, comparison(4.0, 9.0))[-1] == "does not hold"
     one = comparison(9.0, 4.0, c3d_step4={"val_top1_25x10": 70.0})
-    assert outcomes(table3d, one) == ["holds", "does not hold", "holds", "holds", "holds", "holds"]
+    assert outcomes(table3d, one) == ["holds", "does not hold", "holds", "holds", "holds", "holds", "holds"]
+    seeing = comparison(9.0, 4.0, cpnet_step4={"val_top1_shuffled": 59.0})
+    assert outcomes(table3d, seeing)[5] == "does not hold"
     table = table3d.side_by_side(comparison(9.0, 4.0))
     assert table.loc["CPNet (Ours)", "top-1, 1/4, 25x10, paper"] == "64.9"
     assert table.loc["C3D", "top-1, 1/12, 1x1, paper"] == "lost" and table.loc["C3D", "seeds"] == 3
-    assert outcomes(table3d, pd.DataFrame()) == ["not run"] * 6
+    assert outcomes(table3d, pd.DataFrame()) == ["not run"] * 7
     assert outcomes(table3d, comparison(9.0, 4.0).assign(weights=3))[4] == "does not hold"
 
 
