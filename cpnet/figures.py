@@ -175,7 +175,7 @@ def losses(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
             for i, phase in enumerate(phases):
                 if i == 0 or phases[i - 1] != phase:
                     axis.axvline(i + 0.5, color="0.4", linestyle=":", linewidth=1)
-                    frames = run["config"]["recipe"]["phases"][phase - 1]["num_frames"]
+                    frames = run["config"]["recipe"]["phases"][phase]["num_frames"]
                     axis.text(
                         i + 0.55, 0.97, f"{frames} frames", transform=axis.get_xaxis_transform(), va="top", fontsize=9
                     )
