@@ -135,7 +135,7 @@ def by_seed(frame: pd.DataFrame, row: str, metric: str) -> pd.Series:
     if not len(frame) or metric not in frame:
         return pd.Series(dtype=float, name=row)
     ours = frame[(frame["row"] == row) & (frame["profile"] != "smoke")].drop_duplicates("seed")
-    return ours.set_index("seed")[metric].rename(row)
+    return ours.set_index("seed")[metric].dropna().rename(row)
 
 
 def by_what_decides(frame: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:

@@ -137,6 +137,13 @@ def test_of_one_seed_the_interval_is_over_videos():
     assert kinetics.higher(joined, "cpnet", "c2d", "val_top1_step12").outcome == "holds"
 
 
+def test_what_is_not_run_is_not_judged():
+    partly = comparison(9.0, 4.0).query("not row.str.endswith('_step4')")
+    assert outcomes(table3d, partly)[:4] == ["not run"] * 4
+    half = frame(c2d={"val_top1": 60.0}, cp1={"val_top1": float("nan")})
+    assert kinetics.higher(half, "cp1", "c2d").outcome == "not run"
+
+
 def test_table_3c():
     assert outcomes(table3c, top1(c2d=50.0, res3=60.0, res4=62.0, res5=55.0)) == ["holds", "holds"]
     assert outcomes(table3c, top1(c2d=50.0, res3=66.0, res4=62.0, res5=45.0)) == ["does not hold", "does not hold"]
