@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image, ImageOps
@@ -69,7 +70,6 @@ def learning_curves(frame: pd.DataFrame, chance: float, column: str = "curve_val
 def training_curves(curves: Mapping[str, Sequence[float]]) -> Figure:
     """Loss, and accuracy in percent, over the epochs of a training on videos; a line where a phase begins."""
     epochs = range(1, len(curves["train_loss"]) + 1)
-    begins = [i for i in epochs if i > 1 and curves["phase"][i - 1] != curves["phase"][i - 2]]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
     left.plot(epochs, curves["train_loss"], marker=".")
     left.set(xlabel="epoch", ylabel="training loss")
@@ -82,9 +82,15 @@ def training_curves(curves: Mapping[str, Sequence[float]]) -> Figure:
     right.set(xlabel="epoch", ylabel="top-1, %", ylim=(0, 103))
     right.legend()
     for axis in (left, right):
-        for begin in begins:
-            axis.axvline(begin - 0.5, color="0.4", linestyle=":", linewidth=1)
+        _mark_phases(axis, curves["phase"])
     return figure
+
+
+def _mark_phases(axis: Axes, phases: Sequence[float]) -> None:
+    """A line before each epoch of `phases` that begins another phase."""
+    for i, (before, phase) in enumerate(itertools.pairwise(phases), 1):
+        if phase != before:
+            axis.axvline(i + 0.5, color="0.4", linestyle=":", linewidth=1)
 
 
 def accuracy_bars(values: Mapping[str, float], chance: float) -> Figure:
@@ -172,13 +178,16 @@ def losses(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
         for _, run in (frame[frame["row"] == row] if len(frame) else frame).iterrows():
             phases, loss = run["curve_phase"], run["curve_train_loss"]
             axis.plot(range(1, len(loss) + 1), loss, color="C0", alpha=0.7, marker=".")
-            for i, phase in enumerate(phases):
-                if i == 0 or phases[i - 1] != phase:
-                    axis.axvline(i + 0.5, color="0.4", linestyle=":", linewidth=1)
-                    frames = run["config"]["recipe"]["phases"][phase]["num_frames"]
-                    axis.text(
-                        i + 0.55, 0.97, f"{frames} frames", transform=axis.get_xaxis_transform(), va="top", fontsize=9
-                    )
+            _mark_phases(axis, phases)
+            for phase, part in enumerate(run["config"]["recipe"]["phases"]):
+                axis.text(
+                    phases.index(phase) + 0.55,
+                    0.97,
+                    f"{part['num_frames']} frames",
+                    transform=axis.get_xaxis_transform(),
+                    va="top",
+                    fontsize=9,
+                )
         axis.set(title=title, xlabel="epoch", yscale="log")
     axes[0, 0].set_ylabel("training loss")
     return figure

@@ -1,4 +1,4 @@
-"""What the chapters on videos do alike: say what runs, load or train it, and train a miniature live."""
+"""What the chapters on videos do alike: say what runs, and load or train it."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -72,19 +72,15 @@ def both_protocols(profile: str) -> Mapping[str, Protocol]:
     return SINGLE_CLIP | {"25x10": many, "shuffled": Protocol(shuffled=True)}
 
 
-def c2d(table: str, row: str, profile: str, seed: int, frame_step: int = 12) -> VideoRun:
-    """The baseline: at step 12 it stands in Tables 3(a), (c) and (d), and is one run."""
-    return make_run(table, row, profile, seed, "c2d_resnet18", both_protocols(profile), frame_step)
-
-
 def cpnet(table: str, row: str, profile: str, seed: int, positions: str) -> VideoRun:
     """CPNet with modules at some positions, by the name of a row of the paper."""
     return make_run(table, row, profile, seed, "cpnet_resnet18", SINGLE_CLIP, positions=positions)
 
 
-def six_modules(table: str, row: str, profile: str, seed: int, frame_step: int = 12) -> VideoRun:
-    """CPNet of the comparison: at step 12 it stands in Tables 3(a) and (d), and is one run."""
-    return make_run(table, row, profile, seed, "cpnet_resnet18", both_protocols(profile), frame_step, positions="6")
+def compared(table: str, row: str, profile: str, seed: int, network: str, frame_step: int = 12) -> VideoRun:
+    """A network of Table 3(d); at step 12, C2D stands in Tables 3(a) and (c) too, and CPNet in (a), each as one run."""
+    positions = {"positions": "6"} if network == "cpnet" else {}
+    return make_run(table, row, profile, seed, f"{network}_resnet18", both_protocols(profile), frame_step, **positions)
 
 
 def two_modules(table: str, row: str, profile: str, seed: int, k: int = 8) -> VideoRun:
@@ -92,8 +88,10 @@ def two_modules(table: str, row: str, profile: str, seed: int, k: int = 8) -> Vi
     return make_run(table, row, profile, seed, "cpnet_resnet18", EVERY_K, positions="2", k=k)
 
 
-def seeds_of(profile: str) -> tuple[int, ...]:
-    """Three for claims that compare neighbours; one of the published schedule, and of the miniature."""
+def seeds_of(profile: str, seeds: Sequence[int] | None = None) -> Sequence[int]:
+    """Those given; else three for claims that compare neighbours, one at profiles paper and smoke."""
+    if seeds is not None:
+        return seeds
     return SEEDS if profile in ("cpu", "gpu") else SEEDS[:1]
 
 

@@ -16,16 +16,16 @@ ROWS = ("c2d", "cp1", "cp2", "cp4", "cp6")
 
 def runs(profile: str = "cpu", seeds: Sequence[int] | None = None) -> list[VideoRun]:
     """C2D, and CPNet with one, two, four and six modules."""
-    return [run for seed in (kinetics.seeds_of(profile) if seeds is None else seeds) for run in _rows(profile, seed)]
+    return [run for seed in kinetics.seeds_of(profile, seeds) for run in _rows(profile, seed)]
 
 
 def _rows(profile: str, seed: int) -> list[VideoRun]:
     return [
-        kinetics.c2d(TABLE, "c2d", profile, seed),
+        kinetics.compared(TABLE, "c2d", profile, seed, "c2d"),
         kinetics.cpnet(TABLE, "cp1", profile, seed, "1"),
         kinetics.two_modules(TABLE, "cp2", profile, seed),
         kinetics.cpnet(TABLE, "cp4", profile, seed, "4"),
-        kinetics.six_modules(TABLE, "cp6", profile, seed),
+        kinetics.compared(TABLE, "cp6", profile, seed, "cpnet"),
     ]
 
 

@@ -17,8 +17,8 @@ BEST_K = 8
 
 def runs(profile: str = "cpu", seeds: Sequence[int] | None = None, k_train: Sequence[int] = K_VALUES) -> list[VideoRun]:
     """Two modules at res4, trained with each k, and tested with every k."""
-    seeds = kinetics.seeds_of(profile) if seeds is None else seeds
-    return [kinetics.two_modules(TABLE, f"k{k}", profile, seed, k) for k in k_train for seed in seeds]
+    every = kinetics.seeds_of(profile, seeds)
+    return [kinetics.two_modules(TABLE, f"k{k}", profile, seed, k) for k in k_train for seed in every]
 
 
 def side_by_side(

@@ -15,12 +15,12 @@ ROWS = ("c2d", "res3", "res4", "res5")
 
 def runs(profile: str = "cpu", seeds: Sequence[int] | None = None) -> list[VideoRun]:
     """C2D, and two modules at res3, res4 or res5."""
-    return [run for seed in (kinetics.seeds_of(profile) if seeds is None else seeds) for run in _rows(profile, seed)]
+    return [run for seed in kinetics.seeds_of(profile, seeds) for run in _rows(profile, seed)]
 
 
 def _rows(profile: str, seed: int) -> list[VideoRun]:
     return [
-        kinetics.c2d(TABLE, "c2d", profile, seed),
+        kinetics.compared(TABLE, "c2d", profile, seed, "c2d"),
         kinetics.cpnet(TABLE, "res3", profile, seed, "res3"),
         kinetics.two_modules(TABLE, "res4", profile, seed),
         kinetics.cpnet(TABLE, "res5", profile, seed, "res5"),

@@ -30,20 +30,11 @@ TOP1 = {name: title.removeprefix("top-1, ") for name, title in METRICS.items() i
 def runs(profile: str = "cpu", seeds: Sequence[int] | None = None) -> list[VideoRun]:
     """Five networks at both frame rates; `row` is the network and the step, such as cpnet_step12."""
     return [
-        _run(row, profile, seed, step)
-        for seed in (kinetics.seeds_of(profile) if seeds is None else seeds)
+        kinetics.compared(TABLE, f"{row}_step{step}", profile, seed, row, step)
+        for seed in kinetics.seeds_of(profile, seeds)
         for step in STEPS
         for row in ROWS
     ]
-
-
-def _run(network: str, profile: str, seed: int, step: int) -> VideoRun:
-    row = f"{network}_step{step}"
-    if network == "c2d":
-        return kinetics.c2d(TABLE, row, profile, seed, step)
-    if network == "cpnet":
-        return kinetics.six_modules(TABLE, row, profile, seed, step)
-    return kinetics.make_run(TABLE, row, profile, seed, f"{network}_resnet18", kinetics.both_protocols(profile), step)
 
 
 def by_network(frame: pd.DataFrame) -> pd.DataFrame:

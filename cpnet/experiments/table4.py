@@ -22,9 +22,7 @@ PHASES = ((8, 12, 1.0, 1.0), (16, 6, 0.25, 0.1), (32, 3, 0.125, 0.1))
 
 def runs(profile: str = "cpu", seeds: Sequence[int] | None = None) -> list[VideoRun]:
     """NL C2D and CPNet, batch norms frozen from the second phase, tested on 10 clips of 3 crops."""
-    return [
-        _run(row, profile, seed) for seed in (kinetics.seeds_of(profile) if seeds is None else seeds) for row in ROWS
-    ]
+    return [_run(row, profile, seed) for seed in kinetics.seeds_of(profile, seeds) for row in ROWS]
 
 
 def _run(row: str, profile: str, seed: int) -> VideoRun:
