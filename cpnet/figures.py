@@ -175,7 +175,7 @@ def losses(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
     """Training loss over epochs, a line a seed and a panel a row; lines where a phase begins say its frames."""
     figure, axes = plt.subplots(1, len(rows), figsize=(5 * len(rows), 3.4), sharey=True, squeeze=False)
     for axis, (row, title) in zip(axes[0], rows.items(), strict=True):
-        for _, run in (frame[frame["row"] == row] if len(frame) else frame).iterrows():
+        for _, run in frame[frame["row"] == row].iterrows():
             phases, loss = run["curve_phase"], run["curve_train_loss"]
             axis.plot(range(1, len(loss) + 1), loss, color="C0", alpha=0.7, marker=".")
             _mark_phases(axis, phases)

@@ -25,7 +25,7 @@ def paper_and_ours(table: str, frame: pd.DataFrame, rows: Sequence[str], metrics
     paper = read_table(table)
     lines = []
     for row in rows:
-        ours = frame[frame["row"] == row] if len(frame) else frame
+        ours = frame[frame["row"] == row]
         printed = paper[paper["row"] == row].set_index("column")
         cells: dict[str, object] = {"model": printed["model"].iloc[0] if len(printed) else row, "seeds": len(ours)}
         for metric, title in metrics.items():
@@ -44,7 +44,7 @@ def long_form(table: str, frame: pd.DataFrame, rows: Sequence[str], metrics: Map
     labels = ["source", "row", "model", "metric"]
     lines: list[tuple[object, ...]] = []
     for row in rows:
-        ours = frame[frame["row"] == row] if len(frame) else frame
+        ours = frame[frame["row"] == row]
         for metric, title in metrics.items():
             printed = paper[(paper["row"] == row) & (paper["column"] == metric)]["value"]
             known = ours[metric] if metric in ours else pd.Series(dtype=float)

@@ -130,7 +130,7 @@ def _tested(result: pd.Series, metric: str) -> int:
 
 def by_seed(frame: pd.DataFrame, row: str, metric: str) -> pd.Series:
     """A metric of a row by seed; not of the miniature."""
-    if not len(frame) or metric not in frame:
+    if metric not in frame:
         return pd.Series(dtype=float, name=row)
     ours = frame[(frame["row"] == row) & (frame["profile"] != "smoke")].drop_duplicates("seed")
     return ours.set_index("seed")[metric].dropna().rename(row)
@@ -144,7 +144,7 @@ def by_what_decides(frame: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
     kinds = class_table("kinetics")["decided by"]
     lines = {}
     for row in rows:
-        ours = frame[(frame["row"] == row) & (frame["profile"] != "paper")] if len(frame) else frame
+        ours = frame[(frame["row"] == row) & (frame["profile"] != "paper")]
         lines[row] = {"seeds": str(len(ours))}
         for kind in ("appearance", "motion"):
             mine = (kinds == kind).to_numpy()
@@ -156,7 +156,7 @@ def by_what_decides(frame: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
 
 def fewer_weights(frame: pd.DataFrame, row: str, others: Sequence[str]) -> Verdict:
     """Whether the network of a row, as trained, has fewer weights than each of the others."""
-    weights = dict(zip(frame["row"], frame["weights"], strict=True)) if len(frame) else {}
+    weights = dict(zip(frame["row"], frame["weights"], strict=True))
     if not {row, *others} <= set(weights):
         return Verdict("not run", "not all networks are trained")
     fewer = all(weights[row] < weights[other] for other in others)

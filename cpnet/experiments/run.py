@@ -279,7 +279,8 @@ def to_frame(records: Sequence[Record]) -> pd.DataFrame:
         | record["provenance"]
         for record in records
     ]
-    return pd.DataFrame(rows, columns=None if rows else ["table", "row", "profile", "seed", "run_id"])
+    always = ["table", "row", "profile", "seed", "run_id", "weights", "n_expected", "config"]
+    return pd.DataFrame(rows, columns=None if rows else always)
 
 
 def is_main_process() -> bool:

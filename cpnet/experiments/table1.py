@@ -204,7 +204,7 @@ def _guesses(row: str) -> Any:
 
 def _every_seed(frame: pd.DataFrame, row: str, low: float, high: float, at_least: int) -> Verdict:
     """Holds if every seed's validation accuracy is in [low, high], undecided with fewer seeds than `at_least`."""
-    ours = frame[(frame["row"] == row) & (frame["profile"] == "cpu")] if len(frame) else frame
+    ours = frame[(frame["row"] == row) & (frame["profile"] == "cpu")]
     if not len(ours):
         return Verdict("not run", "no result at profile cpu")
     values = ours["val_top1"]

@@ -39,8 +39,6 @@ def runs(profile: str = "cpu", seeds: Sequence[int] | None = None) -> list[Video
 
 def by_network(frame: pd.DataFrame) -> pd.DataFrame:
     """Both frame rates of a network and a seed in one row, as the paper prints them."""
-    if not len(frame):
-        return frame
     labels, parts = ["table", "row", "profile", "seed"], []
     for step in STEPS:
         part = frame[frame["row"].str.endswith(f"_step{step}")]

@@ -115,8 +115,6 @@ def claims() -> list[Claim]:
 
 def _value(frame: pd.DataFrame, row: str, metric: str) -> float | None:
     """Of seed 0 at profile cpu."""
-    if not len(frame):
-        return None
     ours = frame[(frame["row"] == row) & (frame["profile"] == "cpu") & (frame["seed"] == 0)]
     return float(ours[metric].iloc[0]) if len(ours) else None
 

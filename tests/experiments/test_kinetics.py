@@ -6,6 +6,7 @@ import pytest
 from cpnet.data.rendered import class_table
 from cpnet.experiments import kinetics, table3a, table3b, table3c, table3d, table4
 from cpnet.experiments.claims import Verdict, all_hold, judge_all
+from cpnet.experiments.run import to_frame
 
 TABLES = (table3a, table3b, table3c, table3d, table4)
 NOISE = (0.3, 0.0, -0.3)  # of seeds
@@ -75,7 +76,7 @@ def test_table_3a():
     assert outcomes(table3a, top1(c2d=50.0, cp1=60.0, cp2=62.0, cp4=64.0, cp6=66.0)) == ["holds", "holds"]
     assert outcomes(table3a, top1(c2d=50.0, cp1=60.0, cp2=60.1, cp4=64.0, cp6=66.0)) == ["undecided", "holds"]
     assert outcomes(table3a, top1(c2d=50.0, cp1=60.0, cp2=52.0, cp4=64.0, cp6=66.0)) == ["does not hold", "holds"]
-    assert outcomes(table3a, pd.DataFrame()) == ["not run", "not run"]
+    assert outcomes(table3a, to_frame([])) == ["not run", "not run"]
 
 
 def grid(best):
@@ -103,7 +104,7 @@ def test_grids_have_training_in_rows_and_testing_in_columns():
     grids = table3b.grids(uneven, k_train=(2, 32), k_test=(16, 32))
     assert grids["ours"].loc[2, 16] == 12.5 and grids["ours"].shape == (2, 2)
     assert grids["paper"].loc[2, 16] == 53.0 and grids["paper"][32].isna().all()
-    assert table3b.grids(pd.DataFrame())["ours"].isna().all().all()
+    assert table3b.grids(to_frame([]))["ours"].isna().all().all()
 
 
 def test_accuracy_is_divided_by_what_decides_classes():
@@ -173,7 +174,7 @@ def test_table_3d():
     table = table3d.side_by_side(comparison(9.0, 4.0))
     assert table.loc["CPNet (Ours)", "top-1, 1/4, 25x10, paper"] == "64.9"
     assert table.loc["C3D", "top-1, 1/12, 1x1, paper"] == "lost" and table.loc["C3D", "seeds"] == 3
-    assert outcomes(table3d, pd.DataFrame()) == ["not run"] * 7
+    assert outcomes(table3d, to_frame([])) == ["not run"] * 7
     assert outcomes(table3d, comparison(9.0, 4.0).assign(weights=3))[4] == "does not hold"
 
 

@@ -6,7 +6,7 @@ from cpnet.data.rendered import class_table
 from cpnet.data.rendered.write import plan
 from cpnet.experiments import table5a
 from cpnet.experiments.claims import judge_all
-from cpnet.experiments.run import load
+from cpnet.experiments.run import load, to_frame
 
 EVERY_RUN = [*table5a.runs(), *table5a.search_runs()]
 
@@ -70,7 +70,7 @@ def test_clips_that_verdicts_count_are_those_of_the_stand_in():
         (frame(cpnet_resnet18=20.0, c2d_resnet18=20.0), ["does not hold", "holds", "holds", "holds"]),
         (frame(53.0, cpnet_resnet18=60.0, c2d_resnet18=20.0), ["holds", "does not hold", "holds", "holds"]),
         (frame(cpnet_resnet18=60.0, c2d_resnet18=20.0).assign(profile="smoke"), ["not run"] * 4),
-        (pd.DataFrame(), ["not run"] * 4),
+        (to_frame([]), ["not run"] * 4),
     ],
 )
 def test_a_claim_comes_out_as_its_numbers_say(data, expected):
