@@ -171,6 +171,23 @@ def heat_maps(grids: Mapping[str, pd.DataFrame], missing: Mapping[str, str]) -> 
     return figure
 
 
+def accuracy_by_epoch(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
+    """Validation accuracy over epochs, a line a row by its title: means over seeds, and bands of one deviation."""
+    lines = [
+        (rows[run["row"]], epoch, value)
+        for _, run in frame.iterrows()
+        for epoch, value in enumerate(run["curve_val_top1"], 1)
+    ]
+    points = pd.DataFrame(lines, columns=["model", "epoch", "top1"])
+    shown = [title for title in rows.values() if title in set(points["model"])]
+    figure, axis = plt.subplots(figsize=(7, 3.4))
+    sns.lineplot(points, x="epoch", y="top1", hue="model", hue_order=shown, marker="o", errorbar="sd", ax=axis)
+    axis.set(xlabel="epoch", ylabel="validation top-1, %", ylim=(None, 101))
+    if shown:
+        axis.legend(title="", loc="lower right")
+    return figure
+
+
 def losses(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
     """Training loss over epochs, a line a seed and a panel a row; lines where a phase begins say its frames."""
     figure, axes = plt.subplots(1, len(rows), figsize=(5 * len(rows), 3.4), sharey=True, squeeze=False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from cpnet.paper import read_table
+from cpnet.paper import model_names, read_table
 
 
 def mean_sd(values: pd.Series) -> str:
@@ -22,12 +22,12 @@ def paper_and_ours(table: str, frame: pd.DataFrame, rows: Sequence[str], metrics
         metrics: {column of the paper's table and of the results: title}, in percent. Cells that the paper's text has
             lost are "lost"; a star marks those whose place is inferred.
     """
-    paper = read_table(table)
+    paper, models = read_table(table), model_names(table)
     lines = []
     for row in rows:
         ours = frame[frame["row"] == row]
         printed = paper[paper["row"] == row].set_index("column")
-        cells: dict[str, object] = {"model": printed["model"].iloc[0] if len(printed) else row, "seeds": len(ours)}
+        cells: dict[str, object] = {"model": models.get(row, row), "seeds": len(ours)}
         for metric, title in metrics.items():
             known = ours[metric].dropna() if metric in ours else pd.Series(dtype=float)
             if metric in set(paper["column"]):
@@ -39,8 +39,7 @@ def paper_and_ours(table: str, frame: pd.DataFrame, rows: Sequence[str], metrics
 
 def long_form(table: str, frame: pd.DataFrame, rows: Sequence[str], metrics: Mapping[str, str]) -> pd.DataFrame:
     """The numbers of `paper_and_ours`, one a line: source, "paper" or "ours", row, model, metric by title, value."""
-    paper = read_table(table)
-    models = paper.drop_duplicates("row").set_index("row")["model"]
+    paper, models = read_table(table), model_names(table)
     labels = ["source", "row", "model", "metric"]
     lines: list[tuple[object, ...]] = []
     for row in rows:

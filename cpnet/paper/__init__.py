@@ -21,3 +21,8 @@ def read_table(name: str) -> pd.DataFrame:
         table = pd.read_csv(lines, dtype=str, keep_default_na=False)
     table = table.rename(columns={"value": "text"})
     return table.assign(value=pd.to_numeric(table["text"].where(table["text"] != "")))
+
+
+def model_names(table: str) -> dict[str, str]:
+    """{row: model, as the table prints it}, in its order."""
+    return dict(read_table(table).drop_duplicates("row").set_index("row")["model"])
