@@ -43,6 +43,7 @@ def train(
     compile: bool = False,
     tensorboard: bool = False,
     progress: bool = True,
+    title: str = "",
     position: int = 0,
 ) -> list[Epoch]:
     """Train in place; if `folder` has a checkpoint, go on from there.
@@ -66,7 +67,7 @@ def train(
             are those of the plain network.
         tensorboard: write the numbers of each epoch to "tensorboard" in `folder` too, by epochs of all phases.
         progress: show a bar for each phase.
-        position: line of the bar, where several trainings run side by side.
+        title, position: text and line of the bar, where several trainings run side by side.
 
     Returns:
         Numbers of each epoch: phase, epoch, lr (at its end), train_loss, train_top1 (in training mode), substituted
@@ -94,7 +95,7 @@ def train(
             loop = _Phase(accelerator, model, recipe, number, clips(phase), folder, compile)
             if state["optimizer"] is not None:
                 loop.load(state)
-            with loop.bar(state, progress and main, position) as bar:
+            with loop.bar(state, progress and main, title, position) as bar:
                 for epoch in range(state["epoch"], phase.epochs):
                     numbers = loop.epoch(epoch, state, workers, save_every, bar)
                     if validate is not None:
@@ -143,13 +144,13 @@ class _Phase:
         """Learning rate at a time in epochs."""
         return learning_rate(self.recipe, self.phase, epoch)
 
-    def bar(self, state: dict[str, Any], show: bool, position: int) -> tqdm:
+    def bar(self, state: dict[str, Any], show: bool, title: str, position: int) -> tqdm:
         """A progress bar over all steps of the phase."""
         return progress_bar(
             show,
             total=self.phase.epochs * self.steps,
             initial=state["epoch"] * self.steps + state["batch"],
-            desc=f"phase {self.number + 1} of {len(self.recipe.phases)}",
+            desc=f"{title} phase {self.number + 1} of {len(self.recipe.phases)}".lstrip(),
             unit="step",
             position=position,
         )

@@ -246,6 +246,7 @@ class VideoRun(Run):
             compile=machine.compile,
             tensorboard=machine.tensorboard,
             progress=machine.progress,
+            title=self.title,
             position=machine.position,
         )
         metrics: dict[str, Any] = {name: history[-1][name] for name in ("train_loss", "train_top1")}

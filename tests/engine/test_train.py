@@ -276,12 +276,12 @@ def test_one_bar_a_phase_goes_on_where_training_does(root, tmp_path, monkeypatch
 
     monkeypatch.setattr("cpnet.engine.train.progress_bar", bar)
     with pytest.raises(KeyboardInterrupt):
-        fit(root, tmp_path, validate=stop_at_epoch(2), save_every=2, progress=True, position=1)
-    fit(root, tmp_path, validate=stop_at_epoch(0), progress=True, position=1)
+        fit(root, tmp_path, validate=stop_at_epoch(2), save_every=2, progress=True, title="c2d", position=1)
+    fit(root, tmp_path, validate=stop_at_epoch(0), progress=True, title="c2d", position=1)
     assert [(b.desc, b.initial, b.n, b.total, -b.pos) for b in bars] == [
-        ("phase 1 of 2", 0, 6, 6, 1),
-        ("phase 1 of 2", 5, 6, 6, 1),
-        ("phase 2 of 2", 0, 3, 3, 1),
+        ("c2d phase 1 of 2", 0, 6, 6, 1),
+        ("c2d phase 1 of 2", 5, 6, 6, 1),
+        ("c2d phase 2 of 2", 0, 3, 3, 1),
     ]
     first, resumed, second = (b.fp.getvalue() for b in bars)
     assert "epoch=1/2, loss=" in first and "epoch=2/2, loss=" in first
