@@ -175,7 +175,7 @@ def accuracy_by_epoch(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
     """Validation accuracy over epochs, a line a row by its title: means over seeds, and bands of one deviation."""
     lines = [
         (rows[run["row"]], epoch, value)
-        for _, run in frame.iterrows()
+        for _, run in frame[frame["row"].isin(rows)].iterrows()
         for epoch, value in enumerate(run["curve_val_top1"], 1)
     ]
     points = pd.DataFrame(lines, columns=["model", "epoch", "top1"])
@@ -198,10 +198,11 @@ def losses(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
             _mark_phases(axis, phases)
             for phase, part in enumerate(run["config"]["recipe"]["phases"]):
                 axis.text(
-                    phases.index(phase) + 0.55,
+                    phases.index(phase) + 0.6,
                     0.97,
                     f"{part['num_frames']} frames",
                     transform=axis.get_xaxis_transform(),
+                    rotation=90,
                     va="top",
                     fontsize=9,
                 )
