@@ -178,7 +178,8 @@ def test_evidence_of_claims_on_kinetics_follows_from_result_files(number):
         differences = [first[seed] - second[seed] for seed in (0, 1, 2)]
         mean = statistics.mean(differences)
         assert abs(float(difference) - mean) <= 0.051
-        assert abs(float(half) - 4.303 * statistics.stdev(differences) / 3**0.5) <= 0.051
+        one_video = 2.0 if "25x10" in (metric or "") else 0.2
+        assert abs(float(half) - max(4.303 * statistics.stdev(differences) / 3**0.5, one_video)) <= 0.051
 
 
 def injected(path):

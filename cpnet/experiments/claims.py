@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 OUTCOMES = ("holds", "does not hold", "undecided", "not run")
+FEWEST_SEEDS = 3  # two that differ alike by chance would have no width
 T_95 = {
-    1: 12.706,
     2: 4.303,
     3: 3.182,
     4: 2.776,
@@ -48,11 +48,14 @@ def difference_at_least(first: float, second: float, n: int, least: float) -> Ve
     return _by_interval(difference, half, least, f"{first:.1f} - {second:.1f} = {difference:.1f} ± {half:.1f} points")
 
 
-def paired_difference(first: pd.Series, second: pd.Series, least: float = 0.0) -> Verdict:
+def paired_difference(first: pd.Series, second: pd.Series, least: float = 0.0, finest: float = 0.0) -> Verdict:
     """Whether accuracy `first` exceeds `second` by `least` points: Student's 95 % interval over seeds that both have.
 
     Args:
         first, second: accuracy in percent by seed; their names go into the evidence.
+        least: points.
+        finest: points that one video more or less is: the interval reaches as far at least, since seeds whose counts
+            differ alike by chance would leave it no width.
     """
     difference = (first - second).dropna()
     n = len(difference)
@@ -60,9 +63,9 @@ def paired_difference(first: pd.Series, second: pd.Series, least: float = 0.0) -
         return Verdict("not run", f"no seed of {first.name} and {second.name}")
     mean = float(difference.mean())
     pair = f"{first.name} - {second.name}"
-    if n == 1:
-        return Verdict("undecided", f"{pair}: {mean:+.1f} points, one seed")
-    half = T_95.get(n - 1, T_95[6]) * float(difference.std()) / n**0.5
+    if n < FEWEST_SEEDS:
+        return Verdict("undecided", f"{pair}: {mean:+.1f} points, {n} of at least {FEWEST_SEEDS} seeds")
+    half = max(T_95.get(n - 1, T_95[6]) * float(difference.std()) / n**0.5, finest)
     return _by_interval(mean, half, least, f"{pair}: {mean:+.1f} ± {half:.1f} points, {n} seeds")
 
 

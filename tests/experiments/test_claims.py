@@ -38,6 +38,9 @@ def test_a_paired_difference_is_students():
     assert paired_difference(first, first - 2).outcome == "holds"
     assert paired_difference(first - 2, first).outcome == "does not hold"
     assert paired_difference(first, first - 2, least=3).outcome == "does not hold"
+    alike = paired_difference(first, (first - 2).rename("b"), finest=2.5)
+    assert alike == Verdict("undecided", "a - b: +2.0 ± 2.5 points, 3 seeds")
+    assert paired_difference(first, first[:2] - 2).outcome == "undecided"
     assert paired_difference(first, pd.Series([1.0], index=[0], name="b")).outcome == "undecided"
     assert paired_difference(first, pd.Series(dtype=float)).outcome == "not run"
 

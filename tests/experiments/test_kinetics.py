@@ -10,13 +10,15 @@ from cpnet.experiments.run import to_frame
 
 TABLES = (table3a, table3b, table3c, table3d, table4)
 NOISE = (0.3, 0.0, -0.3)  # of seeds
+PROTOCOLS = {"": {}, "25x10": {"videos": 50}, "shuffled": {}} | {f"k{k}": {} for k in kinetics.K_VALUES}
 
 
 def frame(**rows):
-    """Results {row: {metric: accuracy}} of three seeds."""
+    """Results {row: {metric: accuracy}} of three seeds, over 500 videos."""
     return pd.DataFrame(
         [
             {"table": "t", "row": row, "profile": "cpu", "seed": seed, "weights": 1 if "cpnet" in row else 2}
+            | {"n_expected": 500, "config": {"protocols": PROTOCOLS}}
             | {metric: value + NOISE[seed] * (i % 2) for metric, value in metrics.items()}
             for i, (row, metrics) in enumerate(rows.items())
             for seed in range(3)
@@ -125,10 +127,8 @@ def test_of_the_miniature_nothing_is_claimed():
 
 
 def test_of_one_seed_the_interval_is_over_videos():
-    protocols = {"": {}, "25x10": {"videos": 50}}
     made = frame(c2d={"val_top1": 60.0, "val_top1_25x10": 60.0}, cp1={"val_top1": 70.0, "val_top1_25x10": 70.0})
-    made = made[made["seed"] == 1].assign(n_expected=500)
-    made["config"] = [{"protocols": protocols}] * len(made)
+    made = made[made["seed"] == 1]
     verdict = kinetics.higher(made, "cp1", "c2d")
     assert verdict == Verdict("holds", "cp1 - c2d: 70.0 - 60.0 = 10.0 ± 5.9 points, one seed, 500 videos")
     assert kinetics.higher(made, "cp1", "c2d", "val_top1_25x10").outcome == "undecided"
@@ -136,6 +136,13 @@ def test_of_one_seed_the_interval_is_over_videos():
     joined = table3d.by_network(step)
     assert kinetics.higher(joined, "cpnet", "c2d", "val_top1_step12_25x10").outcome == "undecided"
     assert kinetics.higher(joined, "cpnet", "c2d", "val_top1_step12").outcome == "holds"
+
+
+def test_an_interval_over_seeds_is_one_video_at_least():
+    alike = frame(c2d={"val_top1": 60.0}, cp1={"val_top1": 62.0}).round({"val_top1": 0})
+    alike["val_top1_25x10"] = alike["val_top1"]
+    assert kinetics.higher(alike, "cp1", "c2d").evidence.endswith("+2.0 ± 0.2 points, 3 seeds")
+    assert kinetics.higher(alike, "cp1", "c2d", "val_top1_25x10").outcome == "undecided"
 
 
 def test_what_is_not_run_is_not_judged():
