@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from cpnet import results
-from cpnet.engine.accelerator import best_device
+from cpnet.engine.accelerator import best_device, leave_processes
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Recipe
 from cpnet.experiments.video_run import Network, VideoData
@@ -628,6 +628,7 @@ def main(args: Sequence[str] | None = None) -> None:
             prog="python -m cpnet",
             description="CPNet: learning video representations from correspondence proposals, replicated.",
         )
+        leave_processes()
     except (ValueError, FileNotFoundError, FloatingPointError, TimeoutError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -36,6 +36,12 @@ def make_accelerator(device: str, precision: str = "fp32") -> Accelerator:
     return Accelerator(cpu=kind.type == "cpu", mixed_precision=mixed_precision(precision))
 
 
+def leave_processes() -> None:
+    """End the group of processes that torchrun has started, if any: a process that only exits may be aborted."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def best_device() -> str:
     """The first GPU, if there is one."""
     return "cuda" if torch.cuda.is_available() else "cpu"

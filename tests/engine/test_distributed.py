@@ -110,7 +110,9 @@ SCRIPT = """
 import sys; from pathlib import Path
 sys.path[:0] = sys.argv[1:3]
 import test_distributed
+from cpnet.engine.accelerator import leave_processes
 test_distributed.in_each_process(Path(sys.argv[3]))
+leave_processes()
 """
 
 

@@ -97,6 +97,7 @@ accelerator = Accelerator(cpu=True)
 views = make_views(Path(sys.argv[3]), num_clips=2)
 scores = score_videos(make_model(), views, accelerator=accelerator, progress=False)
 torch.save(scores, f"{sys.argv[4]}/{accelerator.process_index}-{accelerator.num_processes}.pt")
+accelerator.end_training()
 """
 
 

@@ -300,8 +300,10 @@ SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from test_video_run import Spec, VideoData, make_run, reproduce
+from cpnet.engine.accelerator import leave_processes
 runs = [make_run(seed=i, data=VideoData("jester", size=32, rendered=Spec("jester", 27, 27, 32, i))) for i in (0, 1)]
 reproduce(runs, budget=float(sys.argv[2]), progress=False)
+leave_processes()
 """
 
 
