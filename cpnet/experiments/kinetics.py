@@ -15,7 +15,8 @@ from cpnet.experiments.video_run import VideoRun
 
 PRETRAIN = "pretrain"
 SEEDS = (0, 1, 2)
-PAIRED = "95 % interval, paired over seeds, ± one video at least; of one seed, over its videos"
+PAIRED_OVER_SEEDS = "95 % interval, paired over seeds, ± one video at least"
+PAIRED = f"{PAIRED_OVER_SEEDS}; of one seed, over its videos"
 SINGLE_CLIP = {"": Protocol()}
 VIDEOS_OF_MANY_VIEWS = 50  # of profile cpu, 250 views each; the published protocol takes all
 K_VALUES = (1, 2, 4, 8, 16, 32)
