@@ -100,6 +100,7 @@ def summarise(outcomes: Sequence[str]) -> str:
 
 
 def all_hold(verdicts: Sequence[Verdict]) -> Verdict:
-    """One verdict on several comparisons, as `summarise` has it, with the evidence of all."""
-    outcome = summarise([verdict.outcome for verdict in verdicts])
-    return Verdict(outcome, "; ".join(dict.fromkeys(verdict.evidence for verdict in verdicts)))
+    """One verdict on several comparisons, as `summarise` has it: how many hold, and the evidence of all."""
+    outcomes = [verdict.outcome for verdict in verdicts]
+    evidence = "; ".join(dict.fromkeys(verdict.evidence for verdict in verdicts))
+    return Verdict(summarise(outcomes), f"{outcomes.count('holds')} of {len(outcomes)} hold; {evidence}")

@@ -192,5 +192,5 @@ def test_table_4():
 
 def test_the_worst_of_several_verdicts_counts():
     verdicts = [Verdict("holds", "a"), Verdict("undecided", "b"), Verdict("holds", "a")]
-    assert all_hold(verdicts) == Verdict("undecided", "a; b")
+    assert all_hold(verdicts) == Verdict("undecided", "2 of 3 hold; a; b")
     assert all_hold([*verdicts, Verdict("does not hold", "c")]).outcome == "does not hold"
