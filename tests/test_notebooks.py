@@ -95,19 +95,10 @@ def test_numbers_of_table_1_are_found_in_result_files():
 KINETICS = {"02": table3a, "03": table3b, "04": table3c, "05": table3d, "06": table4}
 
 
-def asked_for(path):
-    """Whether a notebook, as it is committed, shows a seed."""
-    (cell,) = [cell for cell in code_cells(path) if "parameters" in tags(cell)]
-    seed = ast.literal_eval(re.search("^seed = (.*?)  #", cell.source, re.MULTILINE)[1])
-    return lambda number: seed == "all" or number == seed
-
-
 def stored(number):
     """{row: {seed: record}} of the runs that a chapter shows, as their files have them."""
-    found, shown = {}, asked_for(chapter(number))
+    found = {}
     for run in KINETICS[number].runs("cpu"):
-        if not shown(run.seed):
-            continue
         for path in results.COMMITTED.glob(f"*/*--{run.run_id}.json"):
             found.setdefault(run.row, {})[run.seed] = json.loads(path.read_text())
     return found
