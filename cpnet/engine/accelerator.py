@@ -36,9 +36,14 @@ def make_accelerator(device: str, precision: str = "fp32") -> Accelerator:
     return Accelerator(cpu=kind.type == "cpu", mixed_precision=mixed_precision(precision))
 
 
+def in_process_group() -> bool:
+    """Whether this process has joined others that torchrun has started."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
 def leave_processes() -> None:
     """End the group of processes that torchrun has started, if any: a process that only exits may be aborted."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    if in_process_group():
         torch.distributed.destroy_process_group()
 
 

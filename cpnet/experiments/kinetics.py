@@ -127,8 +127,10 @@ def videos_of(frame: pd.DataFrame, metric: str) -> int:
     """How many videos a metric of the rows is over; 1 if none of them has it."""
     name = re.sub(r"^val_top\d(_step\d+)?_?", "", metric)
     known = frame.dropna(subset="config")
-    protocols = [config["protocols"][name] for config in known["config"] if name in config["protocols"]]
-    return (protocols[0].get("videos") or int(known["n_expected"].iloc[0])) if protocols else 1
+    for config, expected in zip(known["config"], known["n_expected"], strict=True):
+        if name in config["protocols"]:
+            return config["protocols"][name].get("videos") or int(expected)
+    return 1
 
 
 def by_seed(frame: pd.DataFrame, row: str, metric: str) -> pd.Series:

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from cpnet import results
+from cpnet.engine.accelerator import in_process_group
 from cpnet.models import resolve_arguments
 from cpnet.models.summary import count_parameters
 from cpnet.progress import progress_bar
@@ -235,7 +236,7 @@ def _execute_all(runs: Sequence[Run], machine: Machine, out: Path, jobs: int, en
 def _time_is_left(end: float | None) -> bool:
     """Of several processes, what the main one says, as they must agree."""
     left = end is None or time.monotonic() < end
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    if in_process_group():
         said = [left]
         torch.distributed.broadcast_object_list(said, src=0)
         return said[0]
@@ -293,7 +294,7 @@ def _execute_and_store(run: Run, machine: Machine, out: Path) -> None:
     if is_main_process():
         results.write(record, out, model.state_dict() if run.keeps_weights else None)
         run.finish(machine)
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    if in_process_group():
         torch.distributed.barrier()  # what comes next may start from this result
 
 

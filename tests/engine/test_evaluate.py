@@ -92,12 +92,13 @@ import sys; from pathlib import Path
 sys.path[:0] = sys.argv[1:3]
 import torch
 from accelerate import Accelerator
+from cpnet.engine.accelerator import leave_processes
 from test_evaluate import make_model, make_views, score_videos
 accelerator = Accelerator(cpu=True)
 views = make_views(Path(sys.argv[3]), num_clips=2)
 scores = score_videos(make_model(), views, accelerator=accelerator, progress=False)
 torch.save(scores, f"{sys.argv[4]}/{accelerator.process_index}-{accelerator.num_processes}.pt")
-accelerator.end_training()
+leave_processes()
 """
 
 
