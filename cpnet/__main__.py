@@ -520,7 +520,7 @@ def toy_videos(
         split: which clips.
         seed: of the data set.
     """
-    from cpnet.data.toy import ToyMotion
+    from cpnet.data.moving_square import ToyMotion
 
     files = ToyMotion(split, seed).write_videos(out)
     print(f"{len(files)} videos in {out}")
@@ -588,7 +588,7 @@ def data_render(
         jobs: processes side by side.
     """
     from cpnet.data.layouts import read_index
-    from cpnet.data.rendered import render
+    from cpnet.standins import render
 
     render(name, out, train=train, val=val, size=size, seed=seed, jobs=jobs)
     for split, count in (("train", train), ("val", val)):

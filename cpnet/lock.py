@@ -1,9 +1,10 @@
 """A folder that one process at a time may change."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 NAME = ".lock"
 
@@ -16,9 +17,8 @@ def locked(folder: Path) -> Iterator[None]:
         ValueError: another process has the lock; the message names the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / NAME).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"another process is working in {folder}: wait for it, or give another folder") from None
-        yield
+    try:
+        with FileLock(folder / NAME, blocking=False):
+            yield
+    except Timeout:
+        raise ValueError(f"another process is working in {folder}: wait for it, or give another folder") from None

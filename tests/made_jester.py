@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cpnet.data.encode import write_jpegs
+from cpnet.standins.encode import write_jpegs
 
 CLASSES = ("Blue", "Green", "Red")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cpnet.data.encode import write_jpegs, write_mp4, write_webm
+from cpnet.standins.encode import write_jpegs, write_mp4, write_webm
 
 CELL, BITS = 16, 8
 LENGTH = 75  # frames

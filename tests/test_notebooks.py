@@ -11,9 +11,9 @@ import nbformat
 import pytest
 
 from cpnet import results
-from cpnet.data.rendered import class_table
 from cpnet.experiments import table3a, table3b, table3c, table3d, table4
 from cpnet.paper import read_table
+from cpnet.standins import class_table
 
 NOTEBOOKS = sorted((results.REPOSITORY / "notebooks").glob("*.ipynb"))
 TOY = results.REPOSITORY / "notebooks" / "01_toy_failure.ipynb"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cpnet.bench.timing import check_device, in_child, median_seconds, peak_bytes
-from cpnet.data.toy import ToyMotion
+from cpnet.data.moving_square import ToyMotion
 from cpnet.models import create_model
 from cpnet.nn import CPModule, correspondence_proposals
 from cpnet.nn.direct import DirectCPModule, cdist_proposals

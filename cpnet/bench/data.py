@@ -14,9 +14,9 @@ from cpnet.data.decode import Backend, decode_frames
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Dataset, read_index
 from cpnet.data.loader import training_batches
-from cpnet.data.rendered import render
 from cpnet.data.transforms import clip_generator
 from cpnet.data.videos import TrainingClips
+from cpnet.standins import render
 
 HEIGHTS: dict[Dataset, int] = {"kinetics": 256, "something": 240, "jester": 100}  # as distributed
 BACKENDS: dict[Dataset, tuple[Backend, ...]] = {

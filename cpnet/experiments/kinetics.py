@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from cpnet.data.rendered import class_table
 from cpnet.engine.protocols import Protocol
 from cpnet.experiments.cells import mean_sd
 from cpnet.experiments.claims import Verdict, difference_at_least, paired_difference
 from cpnet.experiments.profiles import images, kinetics
 from cpnet.experiments.video_run import VideoRun
+from cpnet.standins import class_table
 
 PRETRAIN = "pretrain"
 SEEDS = (0, 1, 2)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cpnet.data.layouts import Dataset
-from cpnet.data.rendered import Spec
 from cpnet.engine.recipe import Phase, Recipe
 from cpnet.experiments.video_run import Network, VideoData
+from cpnet.standins import Spec
 
 PROFILES = ("smoke", "cpu", "gpu", "paper")
 

@@ -13,7 +13,7 @@ from cpnet.experiments.cells import mean_sd
 from cpnet.experiments.claims import Claim, Verdict
 from cpnet.experiments.profiles import check_profile
 from cpnet.experiments.toy_run import Schedule, ToyRun
-from cpnet.models.toy import WIDTH
+from cpnet.models.toy_nets import WIDTH
 from cpnet.nn import CPModule, NonLocalBlock
 from cpnet.nn.direct import DirectCPModule
 from cpnet.paper import read_table

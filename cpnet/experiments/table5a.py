@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pandas as pd
 
-from cpnet.data.rendered import Spec
 from cpnet.engine.protocols import Protocol
 from cpnet.experiments.cells import paper_and_ours
 from cpnet.experiments.claims import Claim, Verdict, difference_at_least
 from cpnet.experiments.profiles import Setting, something
 from cpnet.experiments.video_run import VideoRun
+from cpnet.standins import Spec
 
 TABLE, SEARCH = "table5a", "table5a_search"
 

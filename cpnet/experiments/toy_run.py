@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from cpnet.data.toy import ToyMotion
+from cpnet.data.moving_square import ToyMotion
 from cpnet.engine import evaluate
-from cpnet.engine.toy import train
+from cpnet.engine.train_toy import train
 from cpnet.experiments.run import Machine, Run
 from cpnet.models import create_model
 from cpnet.nn import CPModule

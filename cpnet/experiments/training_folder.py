@@ -16,7 +16,6 @@ from cpnet import results
 from cpnet.data.decode import Backend
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Index, Split, read_index
-from cpnet.data.rendered import Spec
 from cpnet.data.videos import EvaluationViews
 from cpnet.engine.accelerator import make_accelerator
 from cpnet.engine.checkpoint import find_checkpoint, load_weights
@@ -24,6 +23,7 @@ from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase
 from cpnet.lock import NAME as LOCK
 from cpnet.models import create_model, for_clips
+from cpnet.standins import Spec
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

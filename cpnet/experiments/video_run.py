@@ -22,7 +22,6 @@ from cpnet.data.cache import DiskCache
 from cpnet.data.decode import Backend, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import FLIP_PAIRS, Dataset, Index, Split, flip_label_map, read_index
-from cpnet.data.rendered import Spec, class_names, class_table, is_rendered, render
 from cpnet.data.transforms import Augmentation
 from cpnet.data.videos import TrainingClips
 from cpnet.engine.accelerator import make_accelerator
@@ -37,6 +36,7 @@ from cpnet.models import create_model, for_clips
 from cpnet.models.families import VariantName
 from cpnet.models.resnet import Stem
 from cpnet.results import Record
+from cpnet.standins import Spec, class_names, class_table, is_rendered, render
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -2,7 +2,7 @@ import pytest
 
 from cpnet.__main__ import main
 from cpnet.bench import bench_data
-from cpnet.data.rendered import render
+from cpnet.standins import render
 
 
 def test_clips_a_second_are_printed_for_each_layout_and_backend(capsys):

@@ -9,8 +9,8 @@ from numbered_videos import numbered, numbers
 
 from cpnet.data.cache import DiskCache, FrameCache
 from cpnet.data.decode import decode_frames
-from cpnet.data.encode import write_jpegs
 from cpnet.data.layouts import Video
+from cpnet.standins.encode import write_jpegs
 
 BYTES = numbered(10).nbytes
 
@@ -70,7 +70,7 @@ for number in range(1, 2001):
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no count of resident memory")
 @pytest.mark.parametrize("backend", ["decord", "pyav"])
 def test_memory_does_not_grow_with_the_number_of_videos(tmp_path, backend):
-    from cpnet.data.encode import write_mp4
+    from cpnet.standins.encode import write_mp4
 
     write_mp4(tmp_path / "video.mp4", numbered(30), 25)
     command = [sys.executable, "-c", MEMORY, str(tmp_path / "video.mp4"), backend]

@@ -8,11 +8,11 @@ from numbered_videos import numbered
 
 from cpnet.__main__ import main
 from cpnet.data.check import check_videos
-from cpnet.data.encode import write_jpegs, write_mp4, write_webm
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Index, Video, read_index
 from cpnet.data.quarantine import Problem, read_quarantine, write_quarantine
 from cpnet.data.videos import EvaluationViews
+from cpnet.standins.encode import write_jpegs, write_mp4, write_webm
 
 
 def damage(whole, kind, stream):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from cpnet.data.decode import decode_frames
-from cpnet.data.encode import write_mp4
-from cpnet.data.toy import CLASSES, ToyMotion
+from cpnet.data.moving_square import CLASSES, ToyMotion
+from cpnet.standins.encode import write_mp4
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_toy_clips_survive_the_round_trip_through_mp4(tmp_path):
 
 def test_importing_the_package_loads_neither_decord_nor_a_notebook_stack():
     program = (
-        "import sys, cpnet, cpnet.data.decode, cpnet.data.toy; "
+        "import sys, cpnet, cpnet.data.decode, cpnet.data.moving_square; "
         "print([m for m in ('decord', 'IPython', 'papermill', 'nbformat') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

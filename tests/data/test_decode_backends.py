@@ -10,7 +10,7 @@ import pytest
 from numbered_videos import LENGTH, WRITERS, numbered, numbers
 
 from cpnet.data.decode import decode_frames
-from cpnet.data.encode import write_jpegs
+from cpnet.standins.encode import write_jpegs
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from numbered_videos import numbered, numbers
 from torch.utils.data import DataLoader
 
 from cpnet.data.decode import decode_frames
-from cpnet.data.encode import write_jpegs, write_mp4
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Index, Video
 from cpnet.data.videos import EvaluationViews, TrainingClips
+from cpnet.standins.encode import write_jpegs, write_mp4
 
 CLIP = {"num_frames": 4, "frame_step": 2, "size": 32}
 

@@ -6,10 +6,10 @@ import pytest
 from numbered_videos import numbered
 
 from cpnet.data.decode import decode_frames
-from cpnet.data.encode import write_jpegs, write_mp4, write_webm
 from cpnet.data.layouts import FLIP_PAIRS, NO_LABEL, TURNING_PAIR, Index, flip_label_map, read_index
 from cpnet.data.loader import evaluation_batches, training_batches
 from cpnet.data.videos import EvaluationViews, TrainingClips
+from cpnet.standins.encode import write_jpegs, write_mp4, write_webm
 
 # YouTube ids may contain and begin with "_" and "-".
 KINETICS_VAL = [

@@ -5,10 +5,10 @@ import torch
 from numbered_videos import numbered
 
 from cpnet.data.decode import decode_frames
-from cpnet.data.encode import write_jpegs
 from cpnet.data.layouts import Index, Video
 from cpnet.data.loader import evaluation_batches, training_batches
 from cpnet.data.videos import EvaluationViews, TrainingClips
+from cpnet.standins.encode import write_jpegs
 
 N = 11
 CLIP = {"num_frames": 4, "frame_step": 2, "size": 32, "read": decode_frames}

@@ -9,9 +9,9 @@ from numbered_videos import numbered, numbers
 from cpnet.data import transforms
 from cpnet.data.clips import even_clips
 from cpnet.data.decode import decode_frames
-from cpnet.data.encode import write_jpegs, write_webm
 from cpnet.data.layouts import Index, Video, read_index
 from cpnet.data.videos import EvaluationViews, TrainingClips
+from cpnet.standins.encode import write_jpegs, write_webm
 
 LENGTHS = {"10": 30, "11": 17, "12": 5, "13": 40, "14": 24}
 CLIP = {"num_frames": 4, "frame_step": 2, "size": 32, "read": decode_frames}

@@ -22,13 +22,13 @@ from safetensors.torch import load_file
 from tqdm import tqdm
 
 from cpnet.data.decode import decode_frames
-from cpnet.data.encode import write_jpegs
 from cpnet.data.layouts import Index, Video
 from cpnet.data.videos import TrainingClips
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint
 from cpnet.engine.recipe import Phase, Recipe
 from cpnet.engine.train import train
 from cpnet.models import create_model
+from cpnet.standins.encode import write_jpegs
 
 N, CLASSES = 12, 3
 TWO_PHASES = (Phase(epochs=2, num_frames=3, frame_step=1, lr=0.02), Phase(1, 4, 1, 0.005, freeze_bn=True))

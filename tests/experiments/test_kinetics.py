@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from cpnet.data.rendered import class_table
 from cpnet.experiments import kinetics, table3a, table3b, table3c, table3d, table4
 from cpnet.experiments.claims import Verdict, all_hold, judge_all
 from cpnet.experiments.run import to_frame
+from cpnet.standins import class_table
 
 TABLES = (table3a, table3b, table3c, table3d, table4)
 NOISE = (0.3, 0.0, -0.3)  # of seeds

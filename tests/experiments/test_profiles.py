@@ -1,7 +1,7 @@
 import pytest
 
-from cpnet.data.rendered import class_names
 from cpnet.experiments.profiles import PROFILES, check_profile, images, kinetics, something
+from cpnet.standins import class_names
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -16,7 +16,7 @@ QUIET = Machine(progress=False)
 
 @pytest.fixture
 def few_clips(monkeypatch):
-    monkeypatch.setattr("cpnet.data.toy.NUM_CLIPS", {"train": 60, "val": 40})
+    monkeypatch.setattr("cpnet.data.moving_square.NUM_CLIPS", {"train": 60, "val": 40})
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_run_id_covers_all_that_determines_the_number_and_nothing_else(trn):
 
 def test_run_id_changes_with_the_data_behind_the_same_arguments(trn, monkeypatch):
     before = trn.run_id
-    monkeypatch.setattr("cpnet.data.toy.STEPS", (7, 8))
+    monkeypatch.setattr("cpnet.data.moving_square.STEPS", (7, 8))
     assert dataclasses.replace(trn).run_id != before
 
 

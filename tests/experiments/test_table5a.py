@@ -2,11 +2,11 @@ import pandas as pd
 import pytest
 
 from cpnet import results
-from cpnet.data.rendered import class_table
-from cpnet.data.rendered.write import plan
 from cpnet.experiments import table5a
 from cpnet.experiments.claims import judge_all
 from cpnet.experiments.run import load, to_frame
+from cpnet.standins import class_table
+from cpnet.standins.write import plan
 
 EVERY_RUN = [*table5a.runs(), *table5a.search_runs()]
 

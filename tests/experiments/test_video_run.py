@@ -12,7 +12,6 @@ from made_jester import CLASSES, make_jester
 
 from cpnet import results
 from cpnet.data.layouts import Index, Video
-from cpnet.data.rendered import Spec, class_table
 from cpnet.engine.accelerator import make_accelerator
 from cpnet.engine.evaluate import accuracy
 from cpnet.engine.protocols import Protocol
@@ -29,6 +28,7 @@ from cpnet.experiments.video_run import (
     weights_digest,
 )
 from cpnet.lock import locked
+from cpnet.standins import Spec, class_table
 
 SHORT = Recipe((Phase(2, 3, 1, 0.01),), batch_size=4, optimizer="adamw", schedule="one_cycle")
 

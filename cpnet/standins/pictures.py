@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cpnet.data.rendered.canvas import PATCH, SHAPES, WORLD, Point, Random, blotchy, cut, polygon, regular, to_image
+from cpnet.standins.canvas import PATCH, SHAPES, WORLD, Point, Random, blotchy, cut, polygon, regular, to_image
 
 Part = tuple[Sequence[Point], tuple[int, int, int]]
 

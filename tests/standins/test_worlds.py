@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cpnet.data.layouts import FLIP_PAIRS
-from cpnet.data.rendered import jester, kinetics, something
+from cpnet.standins import jester, kinetics, something
 
 # The official number of each template that is acted out, in labels.json of Something-Something v2.
 OFFICIAL = {

@@ -21,13 +21,13 @@ import pandas as pd
 from PIL import Image
 
 from cpnet.data.decode import Reader, decode_frames
-from cpnet.data.encode import write_jpegs, write_mp4, write_webm
 from cpnet.data.layouts import Dataset, Index
-from cpnet.data.rendered import jester, kinetics, something
-from cpnet.data.rendered.canvas import Random
-from cpnet.data.rendered.pictures import OBJECTS, SCENES
 from cpnet.lock import locked
 from cpnet.progress import progress_bar
+from cpnet.standins import jester, kinetics, something
+from cpnet.standins.canvas import Random
+from cpnet.standins.encode import write_jpegs, write_mp4, write_webm
+from cpnet.standins.pictures import OBJECTS, SCENES
 
 NAMES: tuple[Dataset, ...] = get_args(Dataset)
 

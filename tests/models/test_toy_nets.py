@@ -7,7 +7,7 @@ import pytest
 import torch
 from helpers import fill_randomly
 
-from cpnet.data.toy import ToyMotion
+from cpnet.data.moving_square import ToyMotion
 from cpnet.models import create_model
 
 BLIND = ["nl_toy", "artnet_toy", "trn_toy"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cpnet.data.rendered.canvas import SHAPES, Camera, Layer, cut, even, film, polygon, texture, tremble
+from cpnet.standins.canvas import SHAPES, Camera, Layer, cut, even, film, polygon, texture, tremble
 
 BLACK = Image.new("RGB", (300, 300))
 

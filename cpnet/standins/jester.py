@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cpnet.data.rendered.canvas import (
+from cpnet.standins.canvas import (
     PATCH,
     Camera,
     Layer,
@@ -22,8 +22,8 @@ from cpnet.data.rendered.canvas import (
     texture,
     tremble,
 )
-from cpnet.data.rendered.classes import Class, pairs
-from cpnet.data.rendered.hand import FINGERS, FLAT, OPEN, THUMB, TWO_FINGERS, Pose, draw_hand, skin
+from cpnet.standins.classes import Class, pairs
+from cpnet.standins.hand import FINGERS, FLAT, OPEN, THUMB, TWO_FINGERS, Pose, draw_hand, skin
 
 FPS = 12.0
 LENGTHS = (34, 42)  # frames

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from cpnet.data.rendered.canvas import Camera, Layer, Random, even, film, tremble
-from cpnet.data.rendered.classes import Class
-from cpnet.data.rendered.pictures import OBJECTS, SCENES, draw_object
+from cpnet.standins.canvas import Camera, Layer, Random, even, film, tremble
+from cpnet.standins.classes import Class
+from cpnet.standins.pictures import OBJECTS, SCENES, draw_object
 
 RATES = (15.0, 24.0, 25.0, 30000 / 1001, 30.0)  # frames a second
 LENGTHS = (96, 144)  # frames

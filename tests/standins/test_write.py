@@ -11,9 +11,9 @@ import pytest
 
 from cpnet.__main__ import main
 from cpnet.data.layouts import read_index
-from cpnet.data.rendered import NAMES, class_table, digest, examples, jester, kinetics, render, something
-from cpnet.data.rendered.write import Spec, plan
 from cpnet.data.videos import EvaluationViews, TrainingClips
+from cpnet.standins import NAMES, class_table, digest, examples, jester, kinetics, render, something
+from cpnet.standins.write import Spec, plan
 
 TRAIN, VAL, SIZE = 10, 4, 32
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from cpnet.data.rendered.canvas import PATCH, Camera, Layer, Random, background, even, film, played, thing, tremble
-from cpnet.data.rendered.classes import Class, pairs
-from cpnet.data.rendered.hand import GRIP, draw_hand, skin
+from cpnet.standins.canvas import PATCH, Camera, Layer, Random, background, even, film, played, thing, tremble
+from cpnet.standins.classes import Class, pairs
+from cpnet.standins.hand import GRIP, draw_hand, skin
 
 # How hard the data are is frozen: book/data.md says how these were chosen.
 FPS = 12.0

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from cpnet.data.rendered import jester, kinetics, something
+from cpnet.standins import jester, kinetics, something
 
 HEIGHT = 32
 SAMPLED = 8  # frames of each clip

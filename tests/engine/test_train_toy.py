@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from cpnet.engine import evaluate
-from cpnet.engine.toy import train
+from cpnet.engine.train_toy import train
 
 CPU = torch.device("cpu")
 

@@ -24,7 +24,7 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
     The square travels 21 to 27 of the 30 pixels it has, so it must start near an edge, and a convolution that sees the
     edge and the square at once can read the label off one frame. `placement="inside"` keeps the square at least
     `margin` pixels from every edge, redrawing steps until the travel fits; `placement="naive"` is `margin=0`.
-    A margin of 3 leaves two 3x3 convolutions with zero padding nothing to read (tests/models/test_toy.py).
+    A margin of 3 leaves two 3x3 convolutions with zero padding nothing to read (tests/models/test_toy_nets.py).
 
     Args:
         split: "train" (1000 clips) or "val" (200).
@@ -73,7 +73,7 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
 
     def write_videos(self, folder: Path) -> list[Path]:
         """Write every clip as folder/<class>/<index>.mp4 (H.264, 8 frames a second)."""
-        from cpnet.data.encode import write_mp4
+        from cpnet.standins.encode import write_mp4
 
         files = [folder / CLASSES[y] / f"{i:04d}.mp4" for i, y in enumerate(self.labels)]
         for file, frames in zip(files, self.frames, strict=True):

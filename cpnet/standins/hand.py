@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cpnet.data.rendered.canvas import PATCH, Point, Random, blotchy, cut
+from cpnet.standins.canvas import PATCH, Point, Random, blotchy, cut
 
 SKIN = ((255, 219, 180), (222, 170, 125), (166, 116, 81), (110, 72, 48))
 FINGERS = ("index", "middle", "ring", "little")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cpnet.data.toy import CLASSES, ToyMotion
+from cpnet.data.moving_square import CLASSES, ToyMotion
 
 VARIANTS = [{}, {"margin": 1}, {"margin": 2}, {"placement": "naive"}, {"seed": 7}]
 # Of splits train and val with seed 0; a change means that every toy result is stale.
