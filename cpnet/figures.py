@@ -53,14 +53,17 @@ def contact_sheet(clips: Mapping[str, np.ndarray], columns: int = 8, side: int =
     return figure
 
 
-def learning_curves(frame: pd.DataFrame, chance: float, column: str = "curve_val_top1") -> Figure:
-    """One line a seed of a curve over epochs, one panel a row of the table."""
-    rows = [row for row in NAMES if row in set(frame["row"])]
+def learning_curves(curves: pd.DataFrame, chance: float) -> Figure:
+    """Validation accuracy over epochs, one line a seed, one panel a row of the table.
+
+    Args:
+        curves: Of `cpnet.results.curves`.
+    """
+    rows = [row for row in NAMES if row in set(curves["row"])]
     figure, axes = plt.subplots(1, len(rows), figsize=(2.6 * len(rows), 2.8), sharey=True, squeeze=False)
     for axis, row in zip(axes[0], rows, strict=True):
-        for _, run in frame[frame["row"] == row].iterrows():
-            epochs = range(1, len(run[column]) + 1)
-            axis.plot(epochs, run[column], color=COLOURS[row], alpha=0.7, linewidth=1.5)
+        for _, run in curves[curves["row"] == row].groupby("seed"):
+            axis.plot(run["epoch"], run["val_top1"], color=COLOURS[row], alpha=0.7, linewidth=1.5)
         axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
         axis.set(title=NAMES[row], xlabel="epoch", ylim=(0, 103))
     axes[0, 0].set_ylabel("validation top-1, %")
@@ -121,7 +124,7 @@ def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Fi
     """Accuracy, the paper's in the left panel and ours in the right one: means, bars of one deviation, and every run.
 
     Args:
-        frame: of `cpnet.experiments.cells.long_form`.
+        frame: Of `cpnet.experiments.table.Table.long_form`.
         x, hue: its columns to set apart by place and by colour.
     """
     names, colours = list(dict.fromkeys(frame[x])), list(dict.fromkeys(frame[hue])) if hue else None
@@ -171,41 +174,40 @@ def heat_maps(grids: Mapping[str, pd.DataFrame], missing: Mapping[str, str]) -> 
     return figure
 
 
-def accuracy_by_epoch(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
-    """Validation accuracy over epochs, a line a row by its title: means over seeds, and bands of one deviation."""
-    lines = [
-        (rows[run["row"]], epoch, value)
-        for _, run in frame[frame["row"].isin(rows)].iterrows()
-        for epoch, value in enumerate(run["curve_val_top1"], 1)
-    ]
-    points = pd.DataFrame(lines, columns=["model", "epoch", "top1"])
-    shown = [title for title in rows.values() if title in set(points["model"])]
+def accuracy_by_epoch(curves: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
+    """Validation accuracy over epochs, a line a row by its title: means over seeds, and bands of one deviation.
+
+    Args:
+        curves: Of `cpnet.results.curves`.
+        rows: Titles of the rows that are drawn.
+    """
+    points = curves[curves["row"].isin(rows)]
+    titles = points["row"].map(rows).rename("model")
+    shown = [title for title in rows.values() if title in set(titles)]
     figure, axis = plt.subplots(figsize=(7, 3.4))
-    sns.lineplot(points, x="epoch", y="top1", hue="model", hue_order=shown, marker="o", errorbar="sd", ax=axis)
+    sns.lineplot(points, x="epoch", y="val_top1", hue=titles, hue_order=shown, marker="o", errorbar="sd", ax=axis)
     axis.set(xlabel="epoch", ylabel="validation top-1, %", ylim=(None, 101))
     if shown:
         axis.legend(title="", loc="lower right")
     return figure
 
 
-def losses(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
-    """Training loss over epochs, a line a seed and a panel a row; lines where a phase begins say its frames."""
+def losses(curves: pd.DataFrame, rows: Mapping[str, str], frames: Sequence[int]) -> Figure:
+    """Training loss over epochs, a line a seed and a panel a row; lines where a phase begins say its frames.
+
+    Args:
+        curves: Of `cpnet.results.curves`.
+        rows: Titles of the rows that are drawn.
+        frames: Frames of a clip in each phase.
+    """
     figure, axes = plt.subplots(1, len(rows), figsize=(5 * len(rows), 3.4), sharey=True, squeeze=False)
     for axis, (row, title) in zip(axes[0], rows.items(), strict=True):
-        for _, run in frame[frame["row"] == row].iterrows():
-            phases, loss = run["curve_phase"], run["curve_train_loss"]
-            axis.plot(range(1, len(loss) + 1), loss, color="C0", alpha=0.7, marker=".")
-            _mark_phases(axis, phases)
-            for phase, part in enumerate(run["config"]["recipe"]["phases"]):
-                axis.text(
-                    phases.index(phase) + 0.6,
-                    0.97,
-                    f"{part['num_frames']} frames",
-                    transform=axis.get_xaxis_transform(),
-                    rotation=90,
-                    va="top",
-                    fontsize=9,
-                )
+        for _, run in curves[curves["row"] == row].groupby("seed"):
+            axis.plot(run["epoch"], run["train_loss"], color="C0", alpha=0.7, marker=".")
+            _mark_phases(axis, run["phase"].tolist())
+            for number, start in zip(frames, run.groupby("phase")["epoch"].min(), strict=False):
+                place = {"transform": axis.get_xaxis_transform(), "rotation": 90, "va": "top", "fontsize": 9}
+                axis.text(start - 0.4, 0.97, f"{number} frames", **place)
         axis.set(title=title, xlabel="epoch", yscale="log")
     axes[0, 0].set_ylabel("training loss")
     return figure

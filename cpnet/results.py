@@ -12,7 +12,7 @@ import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +38,11 @@ def runs_folder() -> Path:
 def local_root() -> Path:
     """Where notebooks and the command line write results: $CPNET_LOCAL_RESULTS, or results/ in `runs_folder`."""
     return Path(os.environ.get("CPNET_LOCAL_RESULTS") or runs_folder() / "results")
+
+
+def roots() -> tuple[Path, ...]:
+    """Where results are looked for: the local root first."""
+    return local_root(), COMMITTED
 
 
 def record_path(root: Path, table: str, row: str, profile: str, seed: int, run_id: str) -> Path:
@@ -78,9 +83,9 @@ def read(path: Path) -> Record:
     return record
 
 
-def find(run_id: str, roots: tuple[Path, ...]) -> Path | None:
-    """The JSON file of a finished run in the first of `roots` that has it, under whatever table and row."""
-    paths = (path for root in roots for path in sorted(root.glob(f"*/*--{run_id}.json")))
+def find(run_id: str, places: tuple[Path, ...]) -> Path | None:
+    """The JSON file of a finished run in the first of `places` that has it, under whatever table and row."""
+    paths = (path for root in places for path in sorted(root.glob(f"*/*--{run_id}.json")))
     return next(paths, None)
 
 
@@ -110,6 +115,53 @@ def compare(fresh: Path, stored: Path) -> pd.DataFrame:
             labels = {"row": new["row"], "seed": new["seed"], "metric": name}
             rows.append(labels | {"fresh": value, "stored": before, "difference": value - before})
     return pd.DataFrame(rows).round(2)
+
+
+def measurements(records: Sequence[Record]) -> pd.DataFrame:
+    """One line a measurement: table, row, profile, seed, protocol, metric, value, n.
+
+    `protocol` is the name of the test, "" of the main one; `value` is in percent, or a count of "weights"; `n` is the
+    number of videos that a value is a share of.
+    """
+    lines = []
+    for record in records:
+        label = [record[name] for name in FIELDS[:4]]
+        lines.append([*label, "", "weights", record["params"]["weights"], None])
+        protocols = {"": {}, **record["config"].get("protocols", record["config"].get("protocol", {}))}
+        for key, value in record["metrics"].items():
+            if not isinstance(value, list):
+                protocol = max((name for name in protocols if name and key.endswith(f"_{name}")), key=len, default="")
+                metric = key.removesuffix(f"_{protocol}") if protocol else key
+                tested = metric in ("val_top1", "val_top5")
+                n = (protocols[protocol].get("videos") or record.get("n_expected")) if tested else None
+                lines.append([*label, protocol, metric, value, n])
+    return pd.DataFrame(lines, columns=[*FIELDS[:4], "protocol", "metric", "value", "n"])
+
+
+def curves(records: Sequence[Record]) -> pd.DataFrame:
+    """One line an epoch: table, row, profile, seed, epoch (from 1), and the numbers of the epoch."""
+    parts = []
+    for record in records:
+        numbers = pd.DataFrame(record["curves"])
+        label = {name: record[name] for name in FIELDS[:4]}
+        parts.append(numbers.assign(**label | {"epoch": range(1, len(numbers) + 1)}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*FIELDS[:4], "epoch", "val_top1"])
+
+
+def per_class(records: Sequence[Record]) -> pd.DataFrame:
+    """One line a class of a run: table, row, profile, seed, label, and top-1 of the main test in percent."""
+    lines = [
+        [*(record[name] for name in FIELDS[:4]), label, value]
+        for record in records
+        for label, value in enumerate(record["metrics"]["val_per_class"])
+    ]
+    return pd.DataFrame(lines, columns=[*FIELDS[:4], "label", "value"]).astype({"value": float})
+
+
+def origins(records: Sequence[Record]) -> pd.DataFrame:
+    """One line a run: table, row, seed, run_id, commit, dirty, device, threads, wall_s."""
+    columns = ["table", "row", "seed", "run_id", "commit", "dirty", "device", "threads", "wall_s"]
+    return pd.DataFrame([record | record["provenance"] for record in records]).reindex(columns=columns)
 
 
 def provenance(device: torch.device, wall_s: float) -> dict[str, Any]:

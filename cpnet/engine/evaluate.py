@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from cpnet.data.loader import evaluation_batches
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import EvaluationViews
-from cpnet.engine.accelerator import best_device, make_accelerator
+from cpnet.engine.machine import Machine
 from cpnet.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -63,38 +63,35 @@ def evaluate(model: nn.Module, dataset: Dataset, *, batch_size: int, device: tor
 def score_videos(
     model: nn.Module,
     views: EvaluationViews,
-    *,
+    machine: Machine,
     accelerator: Accelerator | None = None,
+    *,
     batch_size: int = 1,
     clips_at_once: int = 32,
-    workers: int = 0,
-    progress: bool = True,
-    position: int = 0,
 ) -> Tensor:
     """Softmax averaged over all views of each video, in evaluation mode, which the model is left in.
 
     Args:
-        accelerator: device, precision and processes; one process on the best device if None.
-        batch_size: videos that are loaded together.
-        clips_at_once: views that the network sees together.
-        workers: that load videos.
-        position: line of the progress bar.
+        machine: Processes that load videos, and the progress bar.
+        accelerator: Device, precision and processes; those of the machine, in float32, if None.
+        batch_size: Videos that are loaded together.
+        clips_at_once: Views that the network sees together.
 
     Returns:
         (videos, classes), float32 on the CPU, the same in all processes; NaN for videos that cannot be read.
     """
-    accelerator = accelerator or make_accelerator(best_device())
+    accelerator = accelerator or machine.accelerator()
     model.to(accelerator.device).eval()
     batches = evaluation_batches(
         views,
         batch_size,
-        workers=workers,
+        workers=machine.workers,
         process=accelerator.process_index,
         processes=accelerator.num_processes,
     )
     found: list[tuple[int, Tensor]] = []
-    show = progress and accelerator.is_main_process
-    with progress_bar(show, total=len(batches), desc="evaluating", position=position, leave=False) as bar:
+    show = machine.progress and accelerator.is_main_process
+    with progress_bar(show, total=len(batches), desc="evaluating", position=machine.position, leave=False) as bar:
         for batch in batches:
             B, V = batch.views.shape[:2]
             chunks = batch.views.flatten(0, 1).split(clips_at_once)  # (at most clips_at_once, 3, T, S, S)
@@ -105,7 +102,7 @@ def score_videos(
             found += zip(batch.place.tolist(), scores, strict=True)
             bar.update()
     if accelerator.num_processes > 1:
-        from accelerate.utils import gather_object  # here and not above: see make_accelerator
+        from accelerate.utils import gather_object  # here and not above: see `Machine.accelerator`
 
         found = gather_object(found)
     return torch.stack([scores for _, scores in sorted(found, key=lambda item: item[0])])

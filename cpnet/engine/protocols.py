@@ -14,6 +14,7 @@ from cpnet.data.decode import Reader
 from cpnet.data.layouts import Index
 from cpnet.data.videos import EvaluationViews
 from cpnet.engine.evaluate import score_videos
+from cpnet.engine.machine import Machine
 from cpnet.engine.recipe import Phase
 
 if TYPE_CHECKING:
@@ -83,15 +84,15 @@ class Protocol:
             shuffled=self.shuffled,
         )
 
-    def scores(self, model: nn.Module, views: EvaluationViews, accelerator: Accelerator, **options: Any) -> Tensor:
-        """Scores (videos, classes) of `cpnet.engine.evaluate.score_videos`, which takes the options.
+    def scores(self, model: nn.Module, views: EvaluationViews, machine: Machine, accelerator: Accelerator) -> Tensor:
+        """Scores (videos, classes) of `cpnet.engine.evaluate.score_videos`.
 
         Raises:
             ValueError: another k for a network that has none.
         """
         videos = max(1, VIEWS_AT_ONCE // (self.num_clips * self.num_crops))
         with _proposals(model, self.k):
-            return score_videos(model, views, accelerator=accelerator, batch_size=videos, **options)
+            return score_videos(model, views, machine, accelerator, batch_size=videos)
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from tqdm import tqdm
 from cpnet.data.loader import training_batches
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import TrainingClips
-from cpnet.engine.accelerator import best_device, make_accelerator, mixed_precision
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
+from cpnet.engine.machine import Machine, mixed_precision
 from cpnet.engine.recipe import Phase, Recipe, batch_norm_momentum, learning_rate, make_optimizer
 from cpnet.progress import progress_bar
 
@@ -35,16 +35,11 @@ def train(
     clips: Callable[[Phase], TrainingClips],
     recipe: Recipe,
     folder: Path,
+    machine: Machine,
     *,
     validate: Callable[[nn.Module, Phase], Mapping[str, float]] | None = None,
     accelerator: Accelerator | None = None,
-    workers: int = 0,
     save_every: int = 200,
-    compile: bool = False,
-    tensorboard: bool = False,
-    progress: bool = True,
-    title: str = "",
-    position: int = 0,
 ) -> list[Epoch]:
     """Train in place; if `folder` has a checkpoint, go on from there.
 
@@ -56,18 +51,14 @@ def train(
     process. It alone writes, and all read what it wrote: several machines need a `folder` that they share.
 
     Args:
-        model: maps clips (B, 3, T, S, S) to logits (B, classes).
-        clips: makes the training set of a phase.
-        folder: of the checkpoints, and of "log.csv": the numbers of each epoch up to the last checkpoint, one a row.
-        validate: called after each epoch, in all processes; of its numbers, "val_top1" tells which checkpoint is best.
-        accelerator: device, precision and processes; the best device, in the recipe's precision, if None.
-        workers: that load clips, in each process.
-        save_every: steps between checkpoints within an epoch.
-        compile: train the network by `torch.compile`, of which an interruption may change the rounding; the weights
-            are those of the plain network.
-        tensorboard: write the numbers of each epoch to "tensorboard" in `folder` too, by epochs of all phases.
-        progress: show a bar for each phase.
-        title, position: text and line of the bar, where several trainings run side by side.
+        model: Maps clips (B, 3, T, S, S) to logits (B, classes).
+        clips: Makes the training set of a phase.
+        folder: Folder of the checkpoints, and of "log.csv": the numbers of each epoch up to the last checkpoint.
+        machine: Where the training runs. Compiled, an interruption may change the rounding; the weights are those of
+            the plain network. TensorBoard has the numbers of each epoch in "tensorboard", by epochs of all phases.
+        validate: Called after each epoch, in all processes; of its numbers, "val_top1" tells which checkpoint is best.
+        accelerator: Device, precision and processes; the machine's, in the recipe's precision, if None.
+        save_every: Steps between checkpoints within an epoch.
 
     Returns:
         Numbers of each epoch: phase, epoch, lr (at its end), train_loss, train_top1 (in training mode), substituted
@@ -78,7 +69,8 @@ def train(
             is of another precision than the recipe; TensorBoard is not installed.
         FloatingPointError: the loss is no longer finite.
     """
-    accelerator = _accelerator(recipe, accelerator)
+    accelerator = accelerator or machine.accelerator(recipe.precision)
+    _compare_precision(recipe, accelerator)
     main = accelerator.is_main_process
     state: dict[str, Any] = {"recipe": asdict(recipe), "history": [], "step": 0, "best": -math.inf} | _beginning(0)
     found = find_checkpoint(folder)
@@ -86,18 +78,18 @@ def train(
         state = load_checkpoint(found, model)
         _compare(state["recipe"], recipe, found)
     _compare_processes(state["step"], folder)
-    with closing(_Log(folder, state["history"], main, tensorboard)) as log:
+    with closing(_Log(folder, state["history"], main, machine.tensorboard)) as log:
         for number, phase in enumerate(recipe.phases):
             if number < state["phase"]:
                 continue
             if phase.freeze_bn:
                 cast(Any, model).freeze_batch_norm()
-            loop = _Phase(accelerator, model, recipe, number, clips(phase), folder, compile)
+            loop = _Phase(accelerator, model, recipe, number, clips(phase), folder, machine)
             if state["optimizer"] is not None:
                 loop.load(state)
-            with loop.bar(state, progress and main, title, position) as bar:
+            with loop.bar(state, main) as bar:
                 for epoch in range(state["epoch"], phase.epochs):
-                    numbers = loop.epoch(epoch, state, workers, save_every, bar)
+                    numbers = loop.epoch(epoch, state, save_every, bar)
                     if validate is not None:
                         loop.share_statistics()
                         numbers |= validate(model, phase)
@@ -129,40 +121,41 @@ class _Phase:
         number: int,
         data: TrainingClips,
         folder: Path,
-        compile: bool,
+        machine: Machine,
     ) -> None:
         self.accelerator, self.recipe, self.number, self.data, self.folder = accelerator, recipe, number, data, folder
+        self.machine = machine
         self.phase, self.steps = recipe.phases[number], len(data) // recipe.batch_size
         self.plain = model
         optimizer = make_optimizer(recipe, model.parameters())
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
         accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)  # `step` chooses the precision, not the network
-        if compile:
+        if machine.compile:
             self.model = torch.compile(self.model)
 
     def lr(self, epoch: float) -> float:
         """Learning rate at a time in epochs."""
         return learning_rate(self.recipe, self.phase, epoch)
 
-    def bar(self, state: dict[str, Any], show: bool, title: str, position: int) -> tqdm:
-        """A progress bar over all steps of the phase."""
+    def bar(self, state: dict[str, Any], main: bool) -> tqdm:
+        """A progress bar over all steps of the phase, in the main process."""
         return progress_bar(
-            show,
+            self.machine.progress and main,
             total=self.phase.epochs * self.steps,
             initial=state["epoch"] * self.steps + state["batch"],
-            desc=f"{title} phase {self.number + 1} of {len(self.recipe.phases)}".lstrip(),
+            desc=f"{self.machine.title} phase {self.number + 1} of {len(self.recipe.phases)}".lstrip(),
             unit="step",
-            position=position,
+            position=self.machine.position,
         )
 
-    def epoch(self, epoch: int, state: dict[str, Any], workers: int, save_every: int, bar: tqdm) -> Epoch:
+    def epoch(self, epoch: int, state: dict[str, Any], save_every: int, bar: tqdm) -> Epoch:
         """Train for an epoch, or for the rest of one."""
         batches = training_batches(
             self.data,
             self.recipe.batch_size,
             epoch,
             start=state["batch"],
-            workers=workers,
+            workers=self.machine.workers,
             process=self.accelerator.process_index,
             processes=self.accelerator.num_processes,
         )
@@ -285,17 +278,13 @@ def _summary_writer(folder: Path, main: bool) -> Any:
     return SummaryWriter(str(folder / "tensorboard")) if main else None
 
 
-def _accelerator(recipe: Recipe, given: Accelerator | None) -> Accelerator:
-    """An accelerator of the recipe's precision: the given one, if any."""
-    if given is None:
-        return make_accelerator(best_device(), recipe.precision)
+def _compare_precision(recipe: Recipe, accelerator: Accelerator) -> None:
     precision = mixed_precision(recipe.precision)
-    if given.mixed_precision != precision:
+    if accelerator.mixed_precision != precision:
         raise ValueError(
             f"the recipe has precision={recipe.precision!r}, but the accelerator "
-            f"mixed_precision={given.mixed_precision!r}: make it with mixed_precision={precision!r}"
+            f"mixed_precision={accelerator.mixed_precision!r}: make it with mixed_precision={precision!r}"
         )
-    return given
 
 
 def _compare_processes(step: int, folder: Path) -> None:

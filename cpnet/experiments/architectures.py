@@ -1,6 +1,6 @@
 """The paper's architecture tables drawn from the built networks, and every parameter count that it prints, audited."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import floor
 from typing import Any
@@ -9,7 +9,8 @@ import pandas as pd
 import torch
 
 from cpnet.engine.memory import saved_for_backward
-from cpnet.experiments.claims import Claim, Verdict
+from cpnet.experiments.claims import Claim, Judge, Verdict
+from cpnet.experiments.table import Table
 from cpnet.models import create_model, for_clips
 from cpnet.models.families import FAMILIES, VARIANTS
 from cpnet.models.resnet import BLOCKS
@@ -17,15 +18,13 @@ from cpnet.models.summary import count_parameters, example_clip, multiply_adds, 
 from cpnet.nn import CPModule, NonLocalBlock
 from cpnet.paper import read_table
 
-Judge = Callable[[pd.DataFrame], Verdict]
-
 MI, MILLION = 2**20, 10**6
 KINETICS, SOMETHING, JESTER = 400, 174, 27  # classes
 
 
 @dataclass(frozen=True)
-class Network:
-    """A network under a title."""
+class Drawn:
+    """A network under the title that tables show."""
 
     title: str
     model: str
@@ -37,27 +36,12 @@ class Network:
             return count_parameters(create_model(self.model, **self.arguments))
 
 
-@dataclass(frozen=True)
-class Count:
-    """A parameter count that the paper prints, with a network that is, or might be, what was counted.
-
-    Attributes:
-        table, row: where it is printed, see `cpnet.paper`.
-        network: as stated in the paper, unless `stated` is False: then a guess that would explain the number.
-    """
-
-    table: str
-    row: str
-    network: Network
-    stated: bool = True
+def _paper(title: str, model: str, **arguments: Any) -> Drawn:
+    return Drawn(title, model, {"variant": "paper", **arguments})
 
 
-def _paper(title: str, model: str, **arguments: Any) -> Network:
-    return Network(title, model, {"variant": "paper", **arguments})
-
-
-TABLES = {
-    "Table 1": [Network(name, f"{name.lower()}_toy") for name in ("NL", "ARTNet", "TRN", "CPNet")],
+DRAWN = {
+    "Table 1": [Drawn(name, f"{name.lower()}_toy") for name in ("NL", "ARTNet", "TRN", "CPNet")],
     "Tables 2 and 6": [
         _paper(title, f"{model}_resnet18")
         for title, model in {"C2D": "c2d", "C3D": "c3d", "ARTNet": "artnet", "NL C2D": "nl", "CPNet": "cpnet"}.items()
@@ -67,70 +51,57 @@ TABLES = {
 }
 CLIPS = {"Table 1": (4, 32), "Tables 2 and 6": (8, 112), "Table 7": (8, 224), "Table 8": (12, 112)}  # frames, side
 
-COUNTS = [
-    Count("table6", "c2d_resnet18", Network("C2D, ResNet-18", "c2d_resnet18")),
-    Count("table6", "c3d_resnet18", Network("C3D, 1×1×1 shortcuts", "c3d_resnet18")),
-    Count("table6", "c3d_resnet18", Network("C3D, 3×3×3 shortcuts", "c3d_resnet18", {"shortcut_kernel": 3})),
-    Count("table6", "artnet_resnet18", Network("ARTNet, 1×1×1 shortcuts", "artnet_resnet18")),
-    Count("table6", "artnet_resnet18", Network("ARTNet, 3×3×3 shortcuts", "artnet_resnet18", {"shortcut_kernel": 3})),
-    Count("table6", "artnet_resnet18", Network("C3D, 1×1×1 shortcuts", "c3d_resnet18"), stated=False),
-    Count("table6", "nl_resnet18", Network("NL, 6 blocks", "nl_resnet18")),
-    Count(
-        "table6", "nl_resnet18", Network("NL, 1 block at res3", "nl_resnet18", {"positions": [(3, 1)]}), stated=False
-    ),
-    Count("table6", "cpnet_resnet18", Network("CPNet, 6 modules", "cpnet_resnet18")),
-    Count(
-        "table6",
+# Every parameter count that the paper prints, by (table, row): networks as the paper states them.
+STATED = {
+    ("table6", "c2d_resnet18"): [Drawn("C2D, ResNet-18", "c2d_resnet18")],
+    ("table6", "c3d_resnet18"): [
+        Drawn("C3D, 1×1×1 shortcuts", "c3d_resnet18"),
+        Drawn("C3D, 3×3×3 shortcuts", "c3d_resnet18", {"shortcut_kernel": 3}),
+    ],
+    ("table6", "artnet_resnet18"): [
+        Drawn("ARTNet, 1×1×1 shortcuts", "artnet_resnet18"),
+        Drawn("ARTNet, 3×3×3 shortcuts", "artnet_resnet18", {"shortcut_kernel": 3}),
+    ],
+    ("table6", "nl_resnet18"): [Drawn("NL, 6 blocks", "nl_resnet18")],
+    ("table6", "cpnet_resnet18"): [Drawn("CPNet, 6 modules", "cpnet_resnet18")],
+    ("table4", "nl_resnet101"): [Drawn("NL, 5 blocks, as in [33]", "nl_resnet101")],
+    ("table4", "cpnet_resnet101"): [_paper("CPNet, printed widths", "cpnet_resnet101")],
+    ("table5a", "c2d_resnet18"): [Drawn("C2D, ResNet-18", "c2d_resnet18", {"num_classes": SOMETHING})],
+    ("table5a", "c2d_resnet34"): [Drawn("C2D, ResNet-34", "c2d_resnet34", {"num_classes": SOMETHING})],
+    ("table5a", "cpnet_resnet18"): [
+        Drawn("CPNet, 2 + 3 modules", "cpnet_resnet18", {"num_classes": SOMETHING, "positions": "5"}),
+        Drawn("CPNet, 2 + 2 + 1 modules", "cpnet_resnet18", {"num_classes": SOMETHING, "positions": "5_res5"}),
+    ],
+    ("table5a", "cpnet_resnet34"): [Drawn("CPNet, 5 modules", "cpnet_resnet34", {"num_classes": SOMETHING})],
+    ("table5b", "c2d_resnet34"): [Drawn("C2D, ResNet-34", "c2d_resnet34", {"num_classes": JESTER})],
+    ("table5b", "cpnet_resnet34"): [Drawn("CPNet, 5 modules", "cpnet_resnet34", {"num_classes": JESTER})],
+}
+# Networks that would explain a printed count, or might have been what was counted.
+WIDE = {"hidden_fractions": (1, 0.5)}
+GUESSED = {
+    ("table6", "artnet_resnet18"): Drawn("C3D, 1×1×1 shortcuts", "c3d_resnet18"),
+    ("table6", "nl_resnet18"): Drawn("NL, 1 block at res3", "nl_resnet18", {"positions": [(3, 1)]}),
+    ("table6", "cpnet_resnet18"): Drawn("CPNet, 1 module at res3", "cpnet_resnet18", {"positions": [(3, 1)]}),
+    ("table4", "cpnet_resnet101"): Drawn("CPNet, released widths", "cpnet_resnet101"),
+    ("table5a", "cpnet_resnet18"): Drawn(
+        "CPNet, 2 + 3 modules, hidden [C, C/2], 27 classes",
         "cpnet_resnet18",
-        Network("CPNet, 1 module at res3", "cpnet_resnet18", {"positions": [(3, 1)]}),
-        stated=False,
+        {"num_classes": JESTER, "positions": "5"} | WIDE,
     ),
-    Count("table4", "nl_resnet101", Network("NL, 5 blocks, as in [33]", "nl_resnet101")),
-    Count("table4", "cpnet_resnet101", _paper("CPNet, printed widths", "cpnet_resnet101")),
-    Count("table4", "cpnet_resnet101", Network("CPNet, released widths", "cpnet_resnet101"), stated=False),
-    Count("table5a", "c2d_resnet18", Network("C2D, ResNet-18", "c2d_resnet18", {"num_classes": SOMETHING})),
-    Count("table5a", "c2d_resnet34", Network("C2D, ResNet-34", "c2d_resnet34", {"num_classes": SOMETHING})),
-    *(
-        Count("table5a", "cpnet_resnet18", Network(title, "cpnet_resnet18", arguments), stated)
-        for title, arguments, stated in (
-            ("CPNet, 2 + 3 modules", {"num_classes": SOMETHING, "positions": "5"}, True),
-            ("CPNet, 2 + 2 + 1 modules", {"num_classes": SOMETHING, "positions": "5_res5"}, True),
-            (
-                "CPNet, 2 + 3 modules, hidden [C, C/2], 27 classes",
-                {"num_classes": JESTER, "positions": "5", "hidden_fractions": (1, 0.5)},
-                False,
-            ),
-        )
+    ("table5a", "cpnet_resnet34"): Drawn(
+        "CPNet, 5 modules, hidden [C, C/2]", "cpnet_resnet34", {"num_classes": SOMETHING} | WIDE
     ),
-    Count("table5a", "cpnet_resnet34", Network("CPNet, 5 modules", "cpnet_resnet34", {"num_classes": SOMETHING})),
-    Count(
-        "table5a",
-        "cpnet_resnet34",
-        Network(
-            "CPNet, 5 modules, hidden [C, C/2]",
-            "cpnet_resnet34",
-            {"num_classes": SOMETHING, "hidden_fractions": (1, 0.5)},
-        ),
-        stated=False,
+    ("table5b", "cpnet_resnet34"): Drawn(
+        "CPNet, 5 modules, hidden [C, C/2]", "cpnet_resnet34", {"num_classes": JESTER} | WIDE
     ),
-    Count("table5b", "c2d_resnet34", Network("C2D, ResNet-34", "c2d_resnet34", {"num_classes": JESTER})),
-    Count("table5b", "cpnet_resnet34", Network("CPNet, 5 modules", "cpnet_resnet34", {"num_classes": JESTER})),
-    Count(
-        "table5b",
-        "cpnet_resnet34",
-        Network(
-            "CPNet, 5 modules, hidden [C, C/2]", "cpnet_resnet34", {"num_classes": JESTER, "hidden_fractions": (1, 0.5)}
-        ),
-        stated=False,
-    ),
-]
+}
 
 
 def architecture_table(table: str) -> pd.DataFrame:
-    """One of `TABLES`: a row a layer with its output size, a column a network, drawn from the built networks."""
+    """One of `DRAWN`: a row a layer with its output size, a column a network, drawn from the built networks."""
     T, side = CLIPS[table]
     clip = example_clip(T, side)
-    drawn = {n.title: stages(create_model(n.model, **n.arguments), clip) for n in TABLES[table]}
+    drawn = {n.title: stages(create_model(n.model, **n.arguments), clip) for n in DRAWN[table]}
     longest = max(drawn.values(), key=len)
     layers = pd.DataFrame({title: frame["layers"] for title, frame in drawn.items()})
     return pd.concat([longest["output size"], layers.reindex(longest.index)], axis=1).fillna("–")
@@ -175,25 +146,26 @@ def audit() -> pd.DataFrame:
     `weights, Mi` are those of convolutions and linear layers over 2^20; `trainable, M` is everything over 10^6.
     """
     rows = []
-    for count in COUNTS:
-        paper = read_table(count.table).set_index(["row", "column"])
-        printed = str(paper["text"][count.row, "params"])
-        ours = count.network.weights()
-        mi, million = ours["weights"] / MI, ours["trainable"] / MILLION
-        rows.append(
-            {
-                "table": count.table.removeprefix("table").replace("5a", "5(a)").replace("5b", "5(b)"),
-                "row": paper["model"][count.row, "params"],
-                "printed": printed,
-                "network": count.network.title,
-                "stated": count.stated,
-                "weights": ours["weights"],
-                "weights, Mi": round(mi, 3),
-                "verdict": verdict(printed, mi),
-                "trainable, M": round(million, 3),
-                "verdict, trainable": verdict(printed, million),
-            }
-        )
+    for (table, row), networks in STATED.items():
+        paper = read_table(table).set_index(["row", "column"])
+        printed = str(paper["text"][row, "params"])
+        for network in [*networks, *([GUESSED[table, row]] if (table, row) in GUESSED else [])]:
+            ours = network.weights()
+            mi, million = ours["weights"] / MI, ours["trainable"] / MILLION
+            rows.append(
+                {
+                    "table": table.removeprefix("table").replace("5a", "5(a)").replace("5b", "5(b)"),
+                    "row": paper["model"][row, "params"],
+                    "printed": printed,
+                    "network": network.title,
+                    "stated": network in networks,
+                    "weights": ours["weights"],
+                    "weights, Mi": round(mi, 3),
+                    "verdict": verdict(printed, mi),
+                    "trainable, M": round(million, 3),
+                    "verdict, trainable": verdict(printed, million),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -216,66 +188,6 @@ def conclusions(frame: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def claims() -> list[Claim]:
-    """What the paper says about numbers of parameters, judged on an `audit`."""
-    smaller = "weights of convolutions and linear layers, of the stated architecture"
-    return [
-        Claim(
-            "Every printed count follows from the stated architecture",
-            "ours",
-            "the count at the printed number of decimals, rounded or truncated",
-            _every_count_follows,
-        ),
-        *(
-            Claim(
-                f"CPNet has fewer parameters than {other}",
-                "paper",
-                smaller,
-                _smaller("6", "CPNet (ours), 6 CP modules", row),
-            )
-            for other, row in (
-                ("NL C2D on ResNet-18", "NL C2D Net, 6 NL blocks [33]"),
-                ("C3D", "C3D"),
-                ("ARTNet", "ARTNet [32]"),
-            )
-        ),
-        Claim(
-            "CPNet has fewer parameters than NL C2D on ResNet-101",
-            "paper",
-            smaller,
-            _smaller("4", "CPNet C2D ResNet-101 (ours)", "NL C2D ResNet-101 [33]"),
-        ),
-        Claim(
-            "CPNet on ResNet-34 has less than half the parameters of Two-stream TRN",
-            "paper",
-            f"{smaller}; those of Two-stream TRN as printed",
-            _smaller_than_printed("5(a)", "CPNet Res34, 5 CP (ours)", "table5a", "trn_two_stream", 0.5),
-        ),
-        Claim(
-            "CPNet on ResNet-18 has less than half the parameters of MultiScale TRN",
-            "paper",
-            f"{smaller}; those of MultiScale TRN as printed",
-            _smaller_than_printed("5(a)", "CPNet Res18, 5 CP (ours)", "table5a", "trn", 0.5),
-        ),
-        Claim(
-            "CPNet is smaller than every published model it is compared with on Jester",
-            "paper",
-            f"{smaller}; those of TPRN, the smallest of them, as printed",
-            _smaller_than_printed("5(b)", "CPNet Res34, 5 CP (ours)", "table5b", "tprn", 1.0),
-        ),
-        Claim(
-            "ARTNet has as many parameters as C3D",
-            "paper",
-            f"{smaller}, within 1 %",
-            lambda frame: _judge(
-                abs(_stated(frame, "6", "ARTNet [32]") / _stated(frame, "6", "C3D") - 1) <= 0.01,
-                _stated(frame, "6", "ARTNet [32]"),
-                _stated(frame, "6", "C3D"),
-            ),
-        ),
-    ]
 
 
 def _every_count_follows(frame: pd.DataFrame) -> Verdict:
@@ -308,6 +220,72 @@ def _stated(frame: pd.DataFrame, table: str, row: str) -> float:
 
 def _judge(holds: bool, ours: float, theirs: float) -> Verdict:
     return Verdict("holds" if holds else "does not hold", f"{ours:.2f} against {theirs:.2f} Mi")
+
+
+SMALLER = "weights of convolutions and linear layers, of the stated architecture"
+
+TABLE = Table(
+    name="architectures",
+    title="Tables 2, 6–8",
+    subject="architectures, numbers of parameters",
+    data="none: counted",
+    evidence=audit,
+    claims=(
+        Claim(
+            "Every printed count follows from the stated architecture",
+            "ours",
+            "the count at the printed number of decimals, rounded or truncated",
+            _every_count_follows,
+        ),
+        *(
+            Claim(
+                f"CPNet has fewer parameters than {other}",
+                "paper",
+                SMALLER,
+                _smaller("6", "CPNet (ours), 6 CP modules", row),
+            )
+            for other, row in (
+                ("NL C2D on ResNet-18", "NL C2D Net, 6 NL blocks [33]"),
+                ("C3D", "C3D"),
+                ("ARTNet", "ARTNet [32]"),
+            )
+        ),
+        Claim(
+            "CPNet has fewer parameters than NL C2D on ResNet-101",
+            "paper",
+            SMALLER,
+            _smaller("4", "CPNet C2D ResNet-101 (ours)", "NL C2D ResNet-101 [33]"),
+        ),
+        Claim(
+            "CPNet on ResNet-34 has less than half the parameters of Two-stream TRN",
+            "paper",
+            f"{SMALLER}; those of Two-stream TRN as printed",
+            _smaller_than_printed("5(a)", "CPNet Res34, 5 CP (ours)", "table5a", "trn_two_stream", 0.5),
+        ),
+        Claim(
+            "CPNet on ResNet-18 has less than half the parameters of MultiScale TRN",
+            "paper",
+            f"{SMALLER}; those of MultiScale TRN as printed",
+            _smaller_than_printed("5(a)", "CPNet Res18, 5 CP (ours)", "table5a", "trn", 0.5),
+        ),
+        Claim(
+            "CPNet is smaller than every published model it is compared with on Jester",
+            "paper",
+            f"{SMALLER}; those of TPRN, the smallest of them, as printed",
+            _smaller_than_printed("5(b)", "CPNet Res34, 5 CP (ours)", "table5b", "tprn", 1.0),
+        ),
+        Claim(
+            "ARTNet has as many parameters as C3D",
+            "paper",
+            f"{SMALLER}, within 1 %",
+            lambda frame: _judge(
+                abs(_stated(frame, "6", "ARTNet [32]") / _stated(frame, "6", "C3D") - 1) <= 0.01,
+                _stated(frame, "6", "ARTNet [32]"),
+                _stated(frame, "6", "C3D"),
+            ),
+        ),
+    ),
+)
 
 
 def insertions(channels: tuple[int, ...] = (128, 256, 512)) -> pd.DataFrame:

@@ -1,19 +1,21 @@
-"""Claims of the paper as measured predicates."""
+"""Claims as measured predicates: what is compared, by which statistic, and what comes out.
+
+Frames are those of `cpnet.results.measurements`.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
+from scipy.stats import t as student
 
 OUTCOMES = ("holds", "does not hold", "undecided", "not run")
 FEWEST_SEEDS = 3  # two that differ alike by chance would have no width
-T_95 = {
-    2: 4.303,
-    3: 3.182,
-    4: 2.776,
-    5: 2.571,
-    6: 2.447,
-}  # Student's, two-sided, by degrees of freedom; cautious for more
+
+PAIRED_OVER_SEEDS = "95 % interval, paired over seeds, ± one video at least"
+PAIRED = f"{PAIRED_OVER_SEEDS}; of one seed, over its videos"
+WEIGHTS = "weights of convolutions and linear layers, of the networks as trained"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class Verdict:
             raise ValueError(f"outcome={self.outcome!r}: choose one of {', '.join(OUTCOMES)}")
 
 
+Judge = Callable[[pd.DataFrame], Verdict]
+
+
 @dataclass(frozen=True)
 class Claim:
     """A statement, whose it is ("paper" or "ours"), the statistic it is judged by, and the judge of a results frame."""
@@ -35,7 +40,64 @@ class Claim:
     statement: str
     source: str
     statistic: str
-    judge: Callable[[pd.DataFrame], Verdict]
+    judge: Judge
+
+
+class Measured(NamedTuple):
+    """What is compared: a row of a table, by the name of one of its tests, "" for the main one."""
+
+    row: str
+    protocol: str = ""
+    metric: str = "val_top1"
+
+    def __str__(self) -> str:
+        return f"{self.row} ({self.protocol})" if self.protocol else self.row
+
+    def lines(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Its measurements, one a seed; not those of the miniature, of which nothing is claimed."""
+        is_it = (frame["row"] == self.row) & (frame["protocol"] == self.protocol) & (frame["metric"] == self.metric)
+        return frame[is_it & (frame["profile"] != "smoke")].drop_duplicates("seed")
+
+    def by_seed(self, frame: pd.DataFrame) -> pd.Series:
+        """Its values by seed."""
+        return self.lines(frame).set_index("seed")["value"].astype(float).dropna().rename(str(self))
+
+
+def judge_all(claims: Sequence[Claim], frame: pd.DataFrame) -> pd.DataFrame:
+    """One line a claim: claim, source, statistic, outcome, evidence."""
+    verdicts = [claim.judge(frame) for claim in claims]
+    lines = [
+        (claim.statement, claim.source, claim.statistic, verdict.outcome, verdict.evidence)
+        for claim, verdict in zip(claims, verdicts, strict=True)
+    ]
+    return pd.DataFrame(lines, columns=["claim", "source", "statistic", "outcome", "evidence"])
+
+
+def higher(frame: pd.DataFrame, first: Measured, second: Measured, least: float = 0.0) -> Verdict:
+    """Whether the first is more accurate than the second by `least` points, by `PAIRED`."""
+    one, two = first.by_seed(frame), second.by_seed(frame)
+    seeds = one.index.intersection(two.index)
+    n = videos_of(frame, first)
+    if len(seeds) != 1:
+        return paired_difference(one, two, least, 100 / n)
+    verdict = difference_at_least(float(one[seeds[0]]), float(two[seeds[0]]), n, least)
+    return Verdict(verdict.outcome, f"{first} - {second}: {verdict.evidence}, one seed, {n} videos")
+
+
+def videos_of(frame: pd.DataFrame, what: Measured) -> int:
+    """How many videos it is measured on; 1 if it is not."""
+    known = what.lines(frame)["n"].dropna()
+    return int(known.iloc[0]) if len(known) else 1
+
+
+def fewer_weights(frame: pd.DataFrame, row: str, others: Sequence[str]) -> Verdict:
+    """Whether the network of a row, as trained, has fewer weights than each of the others."""
+    counts = frame[frame["metric"] == "weights"].drop_duplicates("row").set_index("row")["value"].astype(int)
+    if not {row, *others} <= set(counts.index):
+        return Verdict("not run", "not all networks are trained")
+    fewer = all(counts[row] < counts[other] for other in others)
+    evidence = ", ".join(f"{name} {counts[name]:,}" for name in (row, *others))
+    return Verdict("holds" if fewer else "does not hold", evidence)
 
 
 def difference_at_least(first: float, second: float, n: int, least: float) -> Verdict:
@@ -52,9 +114,9 @@ def paired_difference(first: pd.Series, second: pd.Series, least: float = 0.0, f
     """Whether accuracy `first` exceeds `second` by `least` points: Student's 95 % interval over seeds that both have.
 
     Args:
-        first, second: accuracy in percent by seed; their names go into the evidence.
-        least: points.
-        finest: points that one video more or less is: the interval reaches as far at least, since seeds whose counts
+        first, second: Accuracy in percent by seed; their names go into the evidence.
+        least: Points by which it must be higher.
+        finest: Points that one video more or less is: the interval reaches as far at least, since seeds whose counts
             differ alike by chance would leave it no width.
     """
     difference = (first - second).dropna()
@@ -65,7 +127,7 @@ def paired_difference(first: pd.Series, second: pd.Series, least: float = 0.0, f
     pair = f"{first.name} - {second.name}"
     if n < FEWEST_SEEDS:
         return Verdict("undecided", f"{pair}: {mean:+.1f} points, {n} of at least {FEWEST_SEEDS} seeds")
-    half = max(T_95.get(n - 1, T_95[6]) * float(difference.std()) / n**0.5, finest)
+    half = max(float(student.ppf(0.975, n - 1)) * float(difference.std()) / n**0.5, finest)
     return _by_interval(mean, half, least, f"{pair}: {mean:+.1f} ± {half:.1f} points, {n} seeds")
 
 
@@ -74,23 +136,6 @@ def _by_interval(difference: float, half: float, least: float, evidence: str) ->
     if abs(difference - least) <= half:
         return Verdict("undecided", evidence)
     return Verdict("holds" if difference > least else "does not hold", evidence)
-
-
-def judge_all(claims: list[Claim], frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a claim: statement, source, statistic, outcome, evidence."""
-    rows = []
-    for claim in claims:
-        verdict = claim.judge(frame)
-        rows.append(
-            {
-                "claim": claim.statement,
-                "source": claim.source,
-                "statistic": claim.statistic,
-                "outcome": verdict.outcome,
-                "evidence": verdict.evidence,
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def summarise(outcomes: Sequence[str]) -> str:

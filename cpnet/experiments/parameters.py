@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-IPYTHON_NAMES = {"In", "Out", "exit", "quit", "open", "get_ipython", "check_parameters", "Several"}
+IPYTHON_NAMES = {"In", "Out", "exit", "quit", "open", "get_ipython", "check_parameters", "Several", "VIDEOS"}
 ALL = "all"
 
 
@@ -13,6 +13,17 @@ class Several:
     """What a parameter takes that is one value, a list of values, or "all": their type, or those to choose from."""
 
     of: type | Collection[Any]
+
+
+# What all chapters on videos take.
+VIDEOS: dict[str, type | Collection[Any] | Several] = {
+    "profile": ("smoke", "cpu", "gpu", "paper"),
+    "seed": Several(int),
+    "rerun": bool,
+    "dry_run": bool,
+    "data_root": str,
+    "device": str,
+}
 
 
 def chosen(value: Any, every: Sequence[Any]) -> list[Any]:
@@ -61,5 +72,5 @@ def _check(name: str, value: Any, allowed: type | Collection[Any]) -> None:
     if isinstance(allowed, type):
         if type(value) is not allowed:
             raise ValueError(f"{name}={value!r}: give a value of type {allowed.__name__}")
-    elif isinstance(value, bool) or value not in allowed:
+    elif value not in allowed or type(value) not in {type(choice) for choice in allowed}:  # True == 1 == 1.0
         raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(str, allowed))}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -9,18 +10,15 @@ import torch
 from torch import nn
 
 from cpnet.engine.memory import saved_for_backward
-from cpnet.experiments.cells import mean_sd
-from cpnet.experiments.claims import Claim, Verdict
-from cpnet.experiments.profiles import check_profile
-from cpnet.experiments.toy_run import Schedule, ToyRun
+from cpnet.engine.toy_training import Schedule, ToyTraining
+from cpnet.experiments.claims import Claim, Judge, Verdict
+from cpnet.experiments.run import Run, load
+from cpnet.experiments.table import Column, Row, Table
 from cpnet.models.toy_nets import WIDTH
 from cpnet.nn import CPModule, NonLocalBlock
 from cpnet.nn.direct import DirectCPModule
-from cpnet.paper import read_table
 
-TABLE, CONTROLS = "table1", "table1_controls"
-ROWS = {"nl": "nl_toy", "artnet": "artnet_toy", "trn": "trn_toy", "cpnet": "cpnet_toy"}
-SEEDS = {"nl": (0, 1), "artnet": (0, 1, 2, 3, 4), "trn": (0, 1, 2, 3, 4), "cpnet": (0, 1, 2, 3, 4)}
+NETWORKS = ("nl_toy", "artnet_toy", "trn_toy", "cpnet_toy")
 K_VALUES = (1, 2, 4, 8, 16)
 DEFAULT_K = 4  # Section 4 does not say which
 
@@ -29,7 +27,6 @@ SCHEDULE = Schedule(epochs=12, batch_size=20, lr=2e-2)
 # A miniature of the study for quick checks: one step of the square on a 22x22 canvas.
 SMOKE_DATA = {"size": 22, "num_frames": 2}
 SMOKE_SCHEDULE = replace(SCHEDULE, epochs=4)
-SHORT_SCHEDULE = replace(SCHEDULE, epochs=1)
 
 CHANCE, MARGIN = 25.0, 4.0
 PAPER_CPNET_VAL = 97.4
@@ -37,119 +34,147 @@ PAPER_CPNET_VAL = 97.4
 TIES = {"ties_random": {"ties": "random"}, "ties_index": {"ties": "index"}}
 
 
-def runs(profile: str = "cpu", *, k: int = DEFAULT_K, seeds: Sequence[int] | None = None) -> list[ToyRun]:
-    """The four rows of Table 1.
-
-    Args:
-        profile: "smoke" is the miniature; the study is the paper's own at "cpu", "gpu" and "paper" alike.
-        k: proposals of CPNet.
-        seeds: of every row; `SEEDS` if None ("smoke": 0).
-    """
-    smoke = check_profile(profile) == "smoke"
-    if smoke and seeds is None:
-        seeds = (0,)
-    return [
-        _run(TABLE, row, seed, smoke=smoke, model_args={"k": k} if row == "cpnet" else {})
-        for row in ROWS
-        for seed in (SEEDS[row] if seeds is None else seeds)
-    ]
-
-
-def live_runs() -> list[ToyRun]:
-    """One seed of every row, in full but for NL, which gets one epoch: what a newcomer can train in minutes."""
-    full = [run for run in runs(seeds=(0,)) if run.row != "nl"]
-    return [*reversed(full), _run(CONTROLS, "nl_one_epoch", schedule=SHORT_SCHEDULE)]  # the longest first
-
-
-def why_runs() -> list[ToyRun]:
-    """CPNet without the relative displacement: the mechanism behind the paper's explanation."""
-    return [_run(CONTROLS, "cpnet_no_displacement", model_args={"displacement": False})]
-
-
-def leak_runs() -> dict[str, ToyRun]:
-    """What lets a net that cannot see motion climb, and what stops it: {what differs from Table 1: run}."""
-    naive, margin2 = {"placement": "naive"}, {"margin": 2}
-    average, replicate = {"pooling": "average"}, {"padding": "replicate"}
-    return {
-        "TRN, naive placement": _run(CONTROLS, "trn_naive", data_args=naive),
-        "ARTNet, naive placement": _run(CONTROLS, "artnet_naive", data_args=naive),
-        "ARTNet, naive placement, average pooling": _run(
-            CONTROLS, "artnet_naive_average", data_args=naive, model_args=average
-        ),
-        "TRN, margin 2": _run(CONTROLS, "trn_margin2", data_args=margin2),
-        "ARTNet, margin 2": _run(CONTROLS, "artnet_margin2", data_args=margin2),
-        "TRN, margin 2, replicate padding": _run(
-            CONTROLS, "trn_margin2_replicate", data_args=margin2, model_args=replicate
-        ),
-        "NL Net, subsampled keys": _run(CONTROLS, "nl_subsample", model_args={"subsample": True}),
-        "ARTNet, printed kernels": _run(CONTROLS, "artnet_printed", model_args={"kernels": "printed"}),
-    }
-
-
-def tie_runs() -> list[ToyRun]:
-    """CPNet trained with ties broken by index, which makes background displacements absolute positions."""
-    return [_run(CONTROLS, "cpnet_ties_index", model_args={"ties": "index"})]
-
-
-def k_runs() -> list[ToyRun]:
-    """CPNet at every k of `K_VALUES`; the default k is the row of Table 1 itself."""
-    return [
-        _run(TABLE, "cpnet", model_args={"k": k})
-        if k == DEFAULT_K
-        else _run(CONTROLS, f"cpnet_k{k}", model_args={"k": k})
-        for k in K_VALUES
-    ]
-
-
-def control_runs() -> list[ToyRun]:
-    """All runs beside Table 1."""
-    extra = [run for run in (*why_runs(), *tie_runs(), *k_runs(), *live_runs()) if run.table == CONTROLS]
-    return [*extra, *leak_runs().values()]
-
-
-def _run(
-    table: str,
-    row: str,
-    seed: int = 0,
+def toy(
+    model: str,
+    profile: str,
+    seed: int,
     *,
-    smoke: bool = False,
-    schedule: Schedule = SCHEDULE,
-    data_args: Mapping[str, Any] | None = None,
     model_args: Mapping[str, Any] | None = None,
-) -> ToyRun:
-    """A run of the net that the row's name starts with."""
-    model = ROWS[row.split("_")[0]]
-    data_args = dict(data_args or {}) | (SMOKE_DATA if smoke else {})
-    model_args = dict(model_args or {})
+    data_args: Mapping[str, Any] | None = None,
+    epochs: int = SCHEDULE.epochs,
+) -> ToyTraining:
+    """A training of the study: the paper's own at "cpu", "gpu" and "paper" alike, a miniature at "smoke"."""
+    smoke = profile == "smoke"
+    arguments = {"k": DEFAULT_K} if model == "cpnet_toy" else {}
     if smoke and model == "trn_toy":
-        model_args["num_frames"] = SMOKE_DATA["num_frames"]
-    if model == "cpnet_toy":
-        model_args.setdefault("k", DEFAULT_K)
-    return ToyRun(
-        table=table,
-        row=row,
-        profile="smoke" if smoke else "cpu",
+        arguments["num_frames"] = SMOKE_DATA["num_frames"]
+    return ToyTraining(
         seed=seed,
         model=model,
-        model_args=model_args,
-        data_args=data_args,
-        schedule=SMOKE_SCHEDULE if smoke else schedule,
+        model_args=arguments | dict(model_args or {}),
+        data_args=dict(data_args or {}) | (SMOKE_DATA if smoke else {}),
+        schedule=SMOKE_SCHEDULE if smoke else replace(SCHEDULE, epochs=epochs),
         protocol=TIES if model == "cpnet_toy" else {},
     )
 
 
-def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
-    """Table 1, paper | ours, in percent: mean ± standard deviation over seeds."""
-    paper = read_table("table1").set_index(["row", "column"])
-    rows = []
-    for row in ROWS:
-        ours = frame[frame["row"] == row]
-        cells = {"net": paper.loc[(row, "val_top1"), "model"], "seeds": len(ours)}
-        for metric, title in (("train_top1", "train"), ("val_top1", "val")):
-            cells[f"{title}, paper"] = f"{paper['value'][row, metric]:.1f}"
-            cells[f"{title}, ours"] = mean_sd(ours[metric]) if len(ours) else "not run"
-        rows.append(cells)
-    return pd.DataFrame(rows).set_index("net")
+def _seeds(row: str, profile: str) -> Sequence[int]:
+    if profile == "smoke":
+        return (0,)
+    return (0, 1) if row == "nl" else (0, 1, 2, 3, 4)
+
+
+def _guesses(row: str, at_least: int) -> Judge:
+    return lambda frame: _every_seed(frame, row, CHANCE - MARGIN, CHANCE + MARGIN, at_least)
+
+
+def _every_seed(frame: pd.DataFrame, row: str, low: float, high: float, at_least: int) -> Verdict:
+    """Holds if every seed's validation accuracy is in [low, high], undecided with fewer seeds than `at_least`."""
+    ours = frame[(frame["row"] == row) & (frame["profile"] != "smoke") & (frame["protocol"] == "")]
+    values = ours.loc[ours["metric"] == "val_top1", "value"]
+    if not len(values):
+        return Verdict("not run", "no result at profile cpu")
+    evidence = f"{values.min():.1f} to {values.max():.1f} % over {len(values)} seed(s)"
+    if not values.between(low, high).all():
+        return Verdict("does not hold", evidence)
+    return Verdict("holds" if len(values) >= at_least else "undecided", evidence)
+
+
+GUESS = f"validation accuracy of every seed within {CHANCE:.0f} ± {MARGIN:.0f} %"
+
+TABLE = Table(
+    name="table1",
+    title="Table 1",
+    subject="toy failure study",
+    data="toy set, made anew",
+    rows={model.removesuffix("_toy"): partial(toy, model) for model in NETWORKS},
+    seeds=_seeds,
+    columns=(Column("train", "train_top1"), Column("val")),
+    claims=(
+        Claim(
+            "CPNet learns the toy set",
+            "paper",
+            f"validation accuracy of every seed at least {PAPER_CPNET_VAL} %",
+            lambda frame: _every_seed(frame, "cpnet", PAPER_CPNET_VAL, 100.0, at_least=5),
+        ),
+        *(
+            Claim(f"{name} generates random guesses", "paper", GUESS, _guesses(row, at_least=2))
+            for row, name in (("nl", "I3D NL Net"), ("artnet", "ARTNet"), ("trn", "TRN"))
+        ),
+        Claim(
+            "Pairwise positions make the difference: CPNet without displacement guesses",
+            "ours",
+            GUESS,
+            _guesses("cpnet_no_displacement", at_least=1),
+        ),
+    ),
+    evidence=lambda: load(every_run()),
+)
+
+
+def with_k(k: int) -> Table:
+    """Table 1 with another number of proposals."""
+    return replace(TABLE, rows={**TABLE.rows, "cpnet": partial(toy, "cpnet_toy", model_args={"k": k})})
+
+
+def _control(model: str, **options: Any) -> Row:
+    """A row that is trained at profile cpu only."""
+    return lambda profile, seed: toy(model, profile, seed, **options) if profile == "cpu" else None
+
+
+# What lets a net that cannot see motion climb, and what stops it: what differs from Table 1, by the name of a control.
+LEAKS = {
+    "trn_naive": "TRN, naive placement",
+    "artnet_naive": "ARTNet, naive placement",
+    "artnet_naive_average": "ARTNet, naive placement, average pooling",
+    "trn_margin2": "TRN, margin 2",
+    "artnet_margin2": "ARTNet, margin 2",
+    "trn_margin2_replicate": "TRN, margin 2, replicate padding",
+    "nl_subsample": "NL Net, subsampled keys",
+    "artnet_printed": "ARTNet, printed kernels",
+}
+_NAIVE, _MARGIN_2 = {"placement": "naive"}, {"margin": 2}
+
+CONTROLS = Table(
+    name="table1_controls",
+    rows={
+        "cpnet_no_displacement": _control("cpnet_toy", model_args={"displacement": False}),
+        "cpnet_ties_index": _control("cpnet_toy", model_args={"ties": "index"}),
+        **{f"cpnet_k{k}": _control("cpnet_toy", model_args={"k": k}) for k in K_VALUES if k != DEFAULT_K},
+        "nl_one_epoch": _control("nl_toy", epochs=1),
+        "trn_naive": _control("trn_toy", data_args=_NAIVE),
+        "artnet_naive": _control("artnet_toy", data_args=_NAIVE),
+        "artnet_naive_average": _control("artnet_toy", data_args=_NAIVE, model_args={"pooling": "average"}),
+        "trn_margin2": _control("trn_toy", data_args=_MARGIN_2),
+        "artnet_margin2": _control("artnet_toy", data_args=_MARGIN_2),
+        "trn_margin2_replicate": _control("trn_toy", data_args=_MARGIN_2, model_args={"padding": "replicate"}),
+        "nl_subsample": _control("nl_toy", model_args={"subsample": True}),
+        "artnet_printed": _control("artnet_toy", model_args={"kernels": "printed"}),
+    },
+)
+
+# What a newcomer can train in minutes: every row but NL, which gets one epoch; the longest first.
+LIVE = Table(
+    name="table1_live",
+    rows={
+        "cpnet": _control("cpnet_toy"),
+        "trn": _control("trn_toy"),
+        "artnet": _control("artnet_toy"),
+        "nl_one_epoch": CONTROLS.rows["nl_one_epoch"],
+    },
+)
+
+
+def every_run() -> list[Run]:
+    """Those of Table 1, and its controls."""
+    return [*TABLE.runs(), *CONTROLS.runs()]
+
+
+def k_runs() -> dict[int, Run]:
+    """CPNet at every k of `K_VALUES`; the default k is the row of Table 1 itself."""
+    (default,) = TABLE.runs(seeds=(0,), rows=["cpnet"])
+    others = {int(run.row.removeprefix("cpnet_k")): run for run in CONTROLS.runs() if run.row.startswith("cpnet_k")}
+    return dict(sorted({DEFAULT_K: default, **others}.items()))
 
 
 def memory_of_positions() -> pd.DataFrame:
@@ -173,42 +198,3 @@ def memory_of_positions() -> pd.DataFrame:
         rows[name] = [*counts, counts[-1] * (32 / resolutions[-1]) ** (2 * growth)]
     columns = [*(f"4x{size}x{size}" for size in resolutions), "4x32x32 (scaled)"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(1)
-
-
-def claims() -> list[Claim]:
-    """What Section 4 says about Table 1, and our reading of why."""
-    guess = f"validation accuracy of every seed within {CHANCE:.0f} ± {MARGIN:.0f} %"
-    return [
-        Claim(
-            "CPNet learns the toy set",
-            "paper",
-            f"validation accuracy of every seed at least {PAPER_CPNET_VAL} %",
-            lambda frame: _every_seed(frame, "cpnet", PAPER_CPNET_VAL, 100.0, at_least=5),
-        ),
-        *(
-            Claim(f"{name} generates random guesses", "paper", guess, _guesses(row))
-            for row, name in (("nl", "I3D NL Net"), ("artnet", "ARTNet"), ("trn", "TRN"))
-        ),
-        Claim(
-            "Pairwise positions make the difference: CPNet without displacement guesses",
-            "ours",
-            guess,
-            lambda frame: _every_seed(frame, "cpnet_no_displacement", CHANCE - MARGIN, CHANCE + MARGIN, at_least=1),
-        ),
-    ]
-
-
-def _guesses(row: str) -> Any:
-    return lambda frame: _every_seed(frame, row, CHANCE - MARGIN, CHANCE + MARGIN, at_least=2)
-
-
-def _every_seed(frame: pd.DataFrame, row: str, low: float, high: float, at_least: int) -> Verdict:
-    """Holds if every seed's validation accuracy is in [low, high], undecided with fewer seeds than `at_least`."""
-    ours = frame[(frame["row"] == row) & (frame["profile"] == "cpu")]
-    if not len(ours):
-        return Verdict("not run", "no result at profile cpu")
-    values = ours["val_top1"]
-    evidence = f"{values.min():.1f} to {values.max():.1f} % over {len(values)} seed(s)"
-    if not values.between(low, high).all():
-        return Verdict("does not hold", evidence)
-    return Verdict("holds" if len(values) >= at_least else "undecided", evidence)

@@ -1,37 +1,28 @@
 """Table 4: Kinetics, large models trained in three phases of 8, 16 and 32 frames."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-
-import pandas as pd
+from functools import partial
 
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase, Recipe
-from cpnet.experiments import kinetics
-from cpnet.experiments.cells import paper_and_ours
-from cpnet.experiments.claims import Claim
-from cpnet.experiments.video_run import VideoRun
-
-TABLE = "table4"
-SEEDS = (0,)  # two networks are compared, not neighbours
-ROWS = ("nl_resnet101", "cpnet_resnet101")  # the paper's names; at other profiles than "paper" ResNet-18 stands in
+from cpnet.engine.setting import Network
+from cpnet.engine.video_training import VideoTraining
+from cpnet.experiments.claims import PAIRED, WEIGHTS, Claim, Measured, fewer_weights, higher
+from cpnet.experiments.kinetics_rows import STAND_IN, VIDEOS_OF_MANY_VIEWS
+from cpnet.experiments.settings import kinetics
+from cpnet.experiments.table import Table
 
 # Of each phase, frames and step over 96 frames, and the share of the epochs and of the learning rate of the first.
 PHASES = ((8, 12, 1.0, 1.0), (16, 6, 0.25, 0.1), (32, 3, 0.125, 0.1))
 
 
-def runs(profile: str = "cpu", seeds: Sequence[int] = SEEDS) -> list[VideoRun]:
-    """NL C2D and CPNet, batch norms frozen from the second phase, tested on 10 clips of 3 crops."""
-    return [_run(row, profile, seed) for seed in seeds for row in ROWS]
-
-
-def _run(row: str, profile: str, seed: int) -> VideoRun:
-    network = row if profile == "paper" else row.replace("101", "18")
-    options: dict[str, Any] = {"stem": "224"} if profile == "paper" else {}
-    run = kinetics.make_run(TABLE, row, profile, seed, network, _protocols(profile), **options)
-    data = replace(run.data, size=224) if profile == "paper" else run.data
-    return replace(run, data=data, recipe=_in_phases(run.recipe))
+def large(row: str, profile: str, seed: int) -> VideoTraining:
+    """Batch norms frozen from the second phase; a test on 10 clips of 3 crops."""
+    small = Network(row.replace("101", "18"))  # at other profiles ResNet-18 stands in, under the paper's names
+    network = Network(row, stem="224") if profile == "paper" else small
+    training = kinetics(network, profile, seed, _protocols(profile))
+    data = replace(training.data, size=224) if profile == "paper" else training.data
+    return replace(training, data=data, recipe=_in_phases(training.recipe))
 
 
 def _in_phases(recipe: Recipe) -> Recipe:
@@ -43,30 +34,30 @@ def _in_phases(recipe: Recipe) -> Recipe:
     return replace(recipe, phases=tuple(phases))
 
 
-def _protocols(profile: str) -> Mapping[str, Protocol]:
+def _protocols(profile: str) -> dict[str, Protocol]:
     """Ten clips of three crops; of 256x256 where training has 224."""
     many = {"paper": Protocol(10, 3, size=256), "smoke": Protocol(1, 3)}.get(profile, Protocol(10, 3))
-    return {"": replace(many, videos=kinetics.VIDEOS_OF_MANY_VIEWS) if profile == "cpu" else many, "1x1": Protocol()}
+    return {"": replace(many, videos=VIDEOS_OF_MANY_VIEWS) if profile == "cpu" else many, "1x1": Protocol()}
 
 
-def side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
-    """Paper | ours."""
-    return paper_and_ours(TABLE, frame, ROWS, {"val_top1": "top-1", "val_top5": "top-5"})
-
-
-def claims() -> list[Claim]:
-    """What Section 5.3 says."""
-    return [
+TABLE = Table(
+    name="table4",
+    title="Table 4",
+    subject="Kinetics, large models",
+    data=STAND_IN,
+    rows={name: partial(large, name) for name in ("nl_resnet101", "cpnet_resnet101")},
+    claims=(
         Claim(
             "CPNet beats NL C2D",
             "paper",
-            f"top-1 over 10 clips of 3 crops; {kinetics.PAIRED}",
-            lambda frame: kinetics.higher(frame, "cpnet_resnet101", "nl_resnet101"),
+            f"top-1 over 10 clips of 3 crops; {PAIRED}",
+            lambda frame: higher(frame, Measured("cpnet_resnet101"), Measured("nl_resnet101")),
         ),
         Claim(
             "and has fewer weights",
             "paper",
-            "weights of convolutions and linear layers, of the networks as trained",
-            lambda frame: kinetics.fewer_weights(frame, "cpnet_resnet101", ["nl_resnet101"]),
+            WEIGHTS,
+            lambda frame: fewer_weights(frame, "cpnet_resnet101", ["nl_resnet101"]),
         ),
-    ]
+    ),
+)

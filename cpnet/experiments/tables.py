@@ -1,38 +1,76 @@
-"""Every table that has runs, by the name of its folder in results/."""
+"""Every table by its name: the command line, the scorecard, the pages and the tests draw from here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from difflib import get_close_matches
 
-from cpnet.experiments import kinetics, table1, table3a, table3b, table3c, table3d, table4, table5a
+import pandas as pd
+
+from cpnet.experiments import architectures, table1, table3a, table3b, table3c, table3d, table4, table5a
+from cpnet.experiments.claims import summarise
 from cpnet.experiments.run import Run
+from cpnet.experiments.settings import pretraining
+from cpnet.experiments.table import Table
 
-RUNS: dict[str, Callable[[str], Sequence[Run]]] = {
-    "table1": table1.runs,
-    "table1_controls": lambda profile: table1.control_runs() if profile == "cpu" else [],
-    "pretrain": lambda profile: [] if profile == "paper" else [kinetics.pretrain_run(profile)],
-    "table3a": table3a.runs,
-    "table3b": table3b.runs,
-    "table3c": table3c.runs,
-    "table3d": table3d.runs,
-    "table4": table4.runs,
-    "table5a": table5a.runs,
-    "table5a_search": lambda profile: table5a.search_runs() if profile == "cpu" else [],
+PRETRAIN = Table(
+    name="pretrain",  # what all networks on the stand-in for Kinetics start from
+    rows={"c2d_resnet18": lambda profile, seed: None if profile == "paper" else pretraining(profile)},
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        table1.TABLE,
+        table1.CONTROLS,
+        table1.LIVE,
+        architectures.TABLE,
+        PRETRAIN,
+        table3a.TABLE,
+        table3b.TABLE,
+        table3c.TABLE,
+        table3d.TABLE,
+        table4.TABLE,
+        table5a.TABLE,
+        table5a.SEARCH,
+        Table(name="table5b", title="Table 5(b)", subject="Jester v1"),
+    )
 }
 
 
-def select_runs(table: str, profile: str = "cpu", rows: Sequence[str] = (), seeds: Sequence[int] = ()) -> list[Run]:
+def find_table(name: str) -> Table:
+    """A table by its name.
+
+    Raises:
+        ValueError: no such table; the message names the nearest ones, and all.
+    """
+    if name not in TABLES:
+        near = [f", did you mean {close}" for close in get_close_matches(name, TABLES, n=1)]
+        raise ValueError(f"no table {name!r}{''.join(near)}: there are {', '.join(TABLES)}")
+    return TABLES[name]
+
+
+def select_runs(name: str, profile: str = "cpu", rows: Sequence[str] = (), seeds: Sequence[int] = ()) -> list[Run]:
     """The runs of a table at a profile, or of "all"; only those of some rows and seeds, if any are given.
 
     Raises:
         ValueError: no such table, row or seed; the message lists those there are.
     """
-    if table not in (*RUNS, "all"):
-        raise ValueError(f"no table {table!r}: choose among {', '.join(RUNS)}, all")
-    runs = [run for name in RUNS if table in (name, "all") for run in RUNS[name](profile)]
+    tables = TABLES.values() if name == "all" else [find_table(name)]
+    runs = [run for table in tables for run in table.runs(profile)]
     if not runs:
-        raise ValueError(f"{table} has no runs at profile {profile}")
+        raise ValueError(f"{name} has no runs at profile {profile}")
     names, numbers = ([*dict.fromkeys(part)] for part in zip(*((run.row, run.seed) for run in runs), strict=True))
     for what, wanted, known in (("row", rows, names), ("seed", seeds, numbers)):
         unknown = [value for value in wanted if value not in known]
         if unknown:
-            raise ValueError(f"no {what} {unknown[0]!r} in {table}: choose among {', '.join(map(str, known))}")
+            raise ValueError(f"no {what} {unknown[0]!r} in {name}: choose among {', '.join(map(str, known))}")
     return [run for run in runs if (not rows or run.row in rows) and (not seeds or run.seed in seeds)]
+
+
+def scorecard() -> pd.DataFrame:
+    """One line a table of the paper: what its claims come out as, from stored results, and on which data."""
+    lines = []
+    for table in (table for table in TABLES.values() if table.title):
+        outcomes = table.judge()["outcome"].tolist()
+        held = f"{outcomes.count('holds')} of {len(outcomes)} hold" if outcomes else ""
+        lines.append((table.title, table.subject, summarise(outcomes), held, table.data))
+    return pd.DataFrame(lines, columns=["table", "subject", "outcome", "claims", "data"]).set_index("table")

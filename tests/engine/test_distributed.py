@@ -18,6 +18,7 @@ from cpnet.data.loader import training_batches
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import TrainingClips
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint
+from cpnet.engine.machine import Machine
 from cpnet.engine.recipe import Phase, Recipe, batch_norm_momentum, learning_rate
 from cpnet.engine.train import train
 from cpnet.models import create_model
@@ -27,6 +28,7 @@ FROZEN = Recipe((Phase(4, 3, 1, 0.001, freeze_bn=True),), BATCH, decay_epochs=1)
 LIVE = Recipe((Phase(2, 3, 1, 0.002), Phase(2, 4, 1, 0.001, freeze_bn=True)), BATCH, decay_epochs=1)
 RECIPES = {"frozen": FROZEN, "live": LIVE}
 ARGUMENTS = {"c2d_resnet18": {}, "cpnet_resnet18": {"positions": "4", "k": 2, "ties": "index"}}
+QUIET = Machine(progress=False)
 CASES = [(name, recipe) for name in ARGUMENTS for recipe in RECIPES]
 
 
@@ -76,8 +78,8 @@ def in_each_process(out):
             validated.append(torch.cat([buffer.double().flatten() for buffer in model.buffers()]))
             return {"val_top1": float(len(validated))}
 
-        options = {"validate": validate, "accelerator": accelerator, "progress": False} | options
-        history = train(model, clips, RECIPES[recipe], folder, **options)
+        options = {"validate": validate, "accelerator": accelerator} | options
+        history = train(model, clips, RECIPES[recipe], folder, QUIET, **options)
         return {"weights": model.state_dict(), "history": history, "validated": validated}
 
     for name, recipe in CASES:
@@ -110,7 +112,7 @@ SCRIPT = """
 import sys; from pathlib import Path
 sys.path[:0] = sys.argv[1:3]
 import test_distributed
-from cpnet.engine.accelerator import leave_processes
+from cpnet.engine.machine import leave_processes
 test_distributed.in_each_process(Path(sys.argv[3]))
 leave_processes()
 """
@@ -139,7 +141,7 @@ def assert_same(weights, expected, **tolerance):
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_with_frozen_statistics_two_processes_are_one(out, tmp_path, name):
     model = make_model(name)
-    history = train(model, clips, FROZEN, tmp_path, progress=False)
+    history = train(model, clips, FROZEN, tmp_path, QUIET)
     assert not torch.equal(model.conv1.weight, make_model(name).conv1.weight)
     for rank in (0, 1):
         found = load(out / f"{name}-frozen-{rank}.pt")

@@ -15,10 +15,14 @@ from cpnet.data.layouts import Index, Video
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import EvaluationViews
 from cpnet.engine.evaluate import accuracy, score_videos
+from cpnet.engine.machine import Machine
 from cpnet.models import create_model
 from cpnet.standins.encode import write_jpegs
 
 N, CLASSES = 7, 3
+
+
+QUIET = Machine(progress=False)
 
 
 def make_views(root, damaged=(), **options):
@@ -44,7 +48,7 @@ def make_model():
 @pytest.mark.parametrize(("num_clips", "num_crops"), [(1, 1), (2, 10), (4, 3)])
 def test_scores_are_those_of_a_plain_loop(tmp_path, num_clips, num_crops):
     model, views = make_model(), make_views(tmp_path, num_clips=num_clips, num_crops=num_crops)
-    found = score_videos(model, views, batch_size=3, clips_at_once=4, progress=False)
+    found = score_videos(model, views, QUIET, batch_size=3, clips_at_once=4)
     assert found.shape == (N, CLASSES)
     model.eval()
     with torch.no_grad():
@@ -58,7 +62,7 @@ def test_scores_are_those_of_a_plain_loop(tmp_path, num_clips, num_crops):
 
 def test_videos_that_cannot_be_read_are_errors(tmp_path):
     views = make_views(tmp_path, damaged=(2, 5))
-    scores = score_videos(make_model(), views, progress=False)
+    scores = score_videos(make_model(), views, QUIET)
     assert scores.isnan().all(1).tolist() == [i in (2, 5) for i in range(N)]
     right = torch.eye(CLASSES)[torch.arange(N) % CLASSES]
     right[[2, 5]] = float("nan")
@@ -92,11 +96,11 @@ import sys; from pathlib import Path
 sys.path[:0] = sys.argv[1:3]
 import torch
 from accelerate import Accelerator
-from cpnet.engine.accelerator import leave_processes
-from test_evaluate import make_model, make_views, score_videos
+from cpnet.engine.machine import leave_processes
+from test_evaluate import QUIET, make_model, make_views, score_videos
 accelerator = Accelerator(cpu=True)
 views = make_views(Path(sys.argv[3]), num_clips=2)
-scores = score_videos(make_model(), views, accelerator=accelerator, progress=False)
+scores = score_videos(make_model(), views, QUIET, accelerator)
 torch.save(scores, f"{sys.argv[4]}/{accelerator.process_index}-{accelerator.num_processes}.pt")
 leave_processes()
 """
@@ -108,7 +112,7 @@ def test_two_processes_score_each_video_once(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
     command += [sys.executable, "-c", SCRIPT, here, os.path.dirname(here), str(tmp_path), str(tmp_path)]
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    alone = score_videos(make_model(), make_views(tmp_path, num_clips=2), progress=False)
+    alone = score_videos(make_model(), make_views(tmp_path, num_clips=2), QUIET)
     for process in (0, 1):
         found = torch.load(tmp_path / f"{process}-2.pt", weights_only=True)
         torch.testing.assert_close(found, alone, rtol=1e-4, atol=1e-5)

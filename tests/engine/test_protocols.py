@@ -4,8 +4,8 @@ from made_jester import make_jester
 
 from cpnet.data.decode import decode_frames
 from cpnet.data.layouts import read_index
-from cpnet.engine.accelerator import make_accelerator
 from cpnet.engine.evaluate import score_videos
+from cpnet.engine.machine import Machine
 from cpnet.engine.protocols import PAPER_PROTOCOLS, Protocol
 from cpnet.engine.recipe import Phase
 from cpnet.models import create_model
@@ -52,19 +52,23 @@ def test_shuffled_views_have_the_same_frames_in_another_order(index):
     assert moved > len(plain) / 2
 
 
+QUIET = Machine(progress=False)
+
+
+def scored(model, index, protocol):
+    return protocol.scores(model, make_views(index, protocol), QUIET, QUIET.accelerator())
+
+
 def test_another_k_is_that_of_the_test_only(index):
     torch.manual_seed(0)
     model = create_model("cpnet_resnet18", num_classes=3, width=4, positions="4", k=2)
     for name, parameter in model.named_parameters():
         if name.endswith("projection_norm.weight"):
             torch.nn.init.ones_(parameter)
-    accelerator = make_accelerator("cpu")
-    found = {
-        k: Protocol(k=k).scores(model, make_views(index, Protocol(k=k)), accelerator, progress=False) for k in (None, 5)
-    }
+    found = {k: scored(model, index, Protocol(k=k)) for k in (None, 5)}
     assert model.k == 2
     model.k = 5
-    by_hand = score_videos(model, make_views(index, Protocol()), accelerator=accelerator, progress=False)
+    by_hand = score_videos(model, make_views(index, Protocol()), QUIET)
     torch.testing.assert_close(found[5], by_hand)
     assert not torch.allclose(found[None], by_hand)
 
@@ -72,4 +76,4 @@ def test_another_k_is_that_of_the_test_only(index):
 def test_a_network_without_proposals_has_no_k(index):
     model = create_model("c2d_resnet18", num_classes=3, width=4)
     with pytest.raises(ValueError, match="k=5: ResNet has no CP modules"):
-        Protocol(k=5).scores(model, make_views(index, Protocol()), make_accelerator("cpu"))
+        scored(model, index, Protocol(k=5))

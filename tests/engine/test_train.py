@@ -25,6 +25,7 @@ from cpnet.data.decode import decode_frames
 from cpnet.data.layouts import Index, Video
 from cpnet.data.videos import TrainingClips
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint
+from cpnet.engine.machine import Machine
 from cpnet.engine.recipe import Phase, Recipe
 from cpnet.engine.train import train
 from cpnet.models import create_model
@@ -71,7 +72,8 @@ def fit(root, folder, recipe=RECIPE, model=None, **options):
             seed=recipe.seed,
         )
 
-    return model, train(model, clips, recipe, folder, **{"progress": False} | options)
+    here = {name: options.pop(name) for name in ("workers", "compile", "tensorboard") if name in options}
+    return model, train(model, clips, recipe, folder, **{"machine": Machine(progress=False, **here)} | options)
 
 
 def same(first, second):
@@ -275,9 +277,10 @@ def test_one_bar_a_phase_goes_on_where_training_does(root, tmp_path, monkeypatch
         return bars[-1]
 
     monkeypatch.setattr("cpnet.engine.train.progress_bar", bar)
+    shown = Machine(title="c2d", position=1)
     with pytest.raises(KeyboardInterrupt):
-        fit(root, tmp_path, validate=stop_at_epoch(2), save_every=2, progress=True, title="c2d", position=1)
-    fit(root, tmp_path, validate=stop_at_epoch(0), progress=True, title="c2d", position=1)
+        fit(root, tmp_path, validate=stop_at_epoch(2), save_every=2, machine=shown)
+    fit(root, tmp_path, validate=stop_at_epoch(0), machine=shown)
     assert [(b.desc, b.initial, b.n, b.total, -b.pos) for b in bars] == [
         ("c2d phase 1 of 2", 0, 6, 6, 1),
         ("c2d phase 1 of 2", 5, 6, 6, 1),

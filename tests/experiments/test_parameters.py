@@ -20,6 +20,8 @@ def test_what_is_allowed_passes():
         ({"seed": True}, "seed=True.*int"),
         ({"k": 0}, "k=0.*1, 2"),
         ({"k": True}, "k=True"),
+        ({"k": 8.0}, "k=8.0.*1, 2"),
+        ({"k": "8"}, "k='8'.*1, 2"),
         ({"rerun": 1}, "rerun=1.*bool"),
     ],
 )
@@ -39,7 +41,7 @@ def test_several_values(value, values):
     assert chosen(value, (1, 2, 4)) == values
 
 
-@pytest.mark.parametrize("value", [3, "two", [], [1, 1], [1, 3], True])
+@pytest.mark.parametrize("value", [3, "two", [], [1, 1], [1, 3], True, 2.0, "2", [1, 2.0]])
 def test_several_values_are_checked_one_by_one(value):
     with pytest.raises(ValueError, match=r"k=.*: (choose|give)"):
         check_parameters({"k": value}, {"k": Several((1, 2, 4))})

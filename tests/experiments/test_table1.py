@@ -1,34 +1,32 @@
 import pandas as pd
 import pytest
+from made_results import NOTHING, measured, outcomes
 
 from cpnet import results
 from cpnet.experiments import table1
-from cpnet.experiments.claims import OUTCOMES, judge_all
-from cpnet.experiments.run import load, to_frame
-from cpnet.experiments.scorecard import TABLES, scorecard
+from cpnet.experiments.run import load, load_curves
 from cpnet.paper import read_table
 
-EVERY_RUN = [*table1.runs(), *table1.control_runs()]
+EVERY_RUN = table1.every_run()
 
 
 @pytest.fixture(scope="module")
 def stored():
-    return load(table1.runs())
+    return table1.TABLE.load()
 
 
-def frame(**accuracies):
-    """A results frame {row: validation accuracies, one a seed}."""
-    return pd.DataFrame(
-        [
-            {"row": row, "profile": "cpu", "seed": seed, "train_top1": value, "val_top1": value}
-            for row, values in accuracies.items()
-            for seed, value in enumerate(values)
-        ]
-    )
+def frame(profile="cpu", **accuracies):
+    """Results {row: validation accuracies, one a seed}."""
+    rows = [
+        measured({row: {("val_top1", ""): value, ("train_top1", ""): value}}, profile, seeds=(seed,))
+        for row, values in accuracies.items()
+        for seed, value in enumerate(values)
+    ]
+    return pd.concat([NOTHING, *rows]) if rows else NOTHING
 
 
-def outcomes(data):
-    return dict(judge_all(table1.claims(), data)[["claim", "outcome"]].itertuples(index=False))
+def judged(**accuracies):
+    return outcomes(table1.TABLE, frame(**accuracies))
 
 
 @pytest.mark.parametrize("run", EVERY_RUN, ids=lambda run: f"{run.row}-{run.seed}")
@@ -36,33 +34,31 @@ def test_every_run_is_stored_with_weights_and_provenance(run):
     path = run.stored((results.COMMITTED,))
     assert path is not None
     record = results.read(path)
-    assert record["config"] == run.config
     assert record["provenance"]["commit"]
     assert not record["provenance"]["dirty"]
     assert record["n_scored"] == record["n_expected"] == 200
-    model = run.create_model()
+    model = run.training.create_model()
     model.load_state_dict(results.read_weights(path))
     assert record["params"]["trainable"] == sum(p.numel() for p in model.parameters())
 
 
-def test_cpnet_needs_at_most_half_of_the_epochs(stored):
-    curves = stored.loc[stored["row"] == "cpnet", "curve_val_top1"]
-    first = [next(i for i, value in enumerate(curve, 1) if value >= table1.PAPER_CPNET_VAL) for curve in curves]
-    assert 2 * max(first) <= table1.SCHEDULE.epochs
+def test_cpnet_needs_at_most_half_of_the_epochs():
+    curves = load_curves(table1.TABLE.runs(rows="cpnet"))
+    first = curves[curves["val_top1"] >= table1.PAPER_CPNET_VAL].groupby("seed")["epoch"].min()
+    assert len(first) == 5 and 2 * first.max() <= table1.SCHEDULE.epochs
 
 
 def test_the_paper_s_claims_hold_in_the_stored_results(stored):
-    cpnet = stored[stored["row"] == "cpnet"]
-    assert len(cpnet) == 5
-    assert (cpnet["val_top1"] >= 97.4).all()
-    others = stored[stored["row"] != "cpnet"]
+    top1 = stored[(stored["metric"] == "val_top1") & (stored["protocol"] == "")]
+    cpnet, others = top1[top1["row"] == "cpnet"], top1[top1["row"] != "cpnet"]
+    assert len(cpnet) == 5 and (cpnet["value"] >= 97.4).all()
     assert others.groupby("row").size().to_dict() == {"artnet": 5, "nl": 2, "trn": 5}
-    assert others["val_top1"].between(21, 29).all()
+    assert others["value"].between(21, 29).all()
 
 
 def test_claims_hold_when_the_numbers_do():
-    judged = outcomes(frame(cpnet=[98] * 5, nl=[25, 26], artnet=[25, 25], trn=[24, 25], cpnet_no_displacement=[25]))
-    assert set(judged.values()) == {"holds"}
+    found = judged(cpnet=[98] * 5, nl=[25, 26], artnet=[25, 25], trn=[24, 25], cpnet_no_displacement=[25])
+    assert found == ["holds"] * 5
 
 
 @pytest.mark.parametrize(
@@ -78,19 +74,17 @@ def test_claims_hold_when_the_numbers_do():
 )
 def test_a_claim_comes_out_as_its_numbers_say(change, outcome):
     data = {"cpnet": [98] * 5, "nl": [25, 26], "artnet": [25, 25], "trn": [24, 25], "cpnet_no_displacement": [25]}
-    judged = list(outcomes(frame(**data | change)).values())
-    assert judged.count(outcome) == 1
-    assert judged.count("holds") == len(judged) - 1
+    found = judged(**data | change)
+    assert sorted(found) == sorted([outcome, *["holds"] * 4])
 
 
 def test_the_miniature_decides_nothing():
-    data = frame(cpnet=[98] * 5).assign(profile="smoke")
-    assert set(outcomes(data).values()) == {"not run"}
-    assert set(outcomes(to_frame([])).values()) == {"not run"}
+    assert set(judged(profile="smoke", cpnet=[98] * 5)) == {"not run"}
+    assert set(judged()) == {"not run"}
 
 
 def test_table_prints_paper_and_ours():
-    table = table1.side_by_side(frame(cpnet=[98.0, 99.0], nl=[25.0]))
+    table = table1.TABLE.side_by_side(frame(cpnet=[98.0, 99.0], nl=[25.0]))
     row = table.loc["C2D CPNet (ours)"]
     assert (row["val, paper"], row["val, ours"]) == ("97.4", "98.5 ± 0.7")
     assert table.loc["I3D NL Net", "val, ours"] == "25.0"
@@ -106,22 +100,20 @@ def test_paper_table_is_what_the_paper_prints():
 
 
 def test_profiles_of_the_real_study_are_one():
-    ids = {profile: [run.run_id for run in table1.runs(profile)] for profile in ("cpu", "gpu", "paper")}
+    ids = {profile: [run.run_id for run in table1.TABLE.runs(profile)] for profile in ("cpu", "gpu", "paper")}
     assert ids["cpu"] == ids["gpu"] == ids["paper"]
-    assert not set(ids["cpu"]) & {run.run_id for run in table1.runs("smoke")}
-    with pytest.raises(ValueError, match="smoke, cpu, gpu, paper"):
-        table1.runs("laptop")
+    assert not set(ids["cpu"]) & {run.run_id for run in table1.TABLE.runs("smoke")}
 
 
 @pytest.mark.parametrize("k", table1.K_VALUES)
 def test_every_k_of_the_study_is_loaded_for_seed_0(k):
-    stored = load([run for run in table1.runs(k=k, seeds=(0,)) if run.row == "cpnet"])
-    assert stored["row"].tolist() == ["cpnet"]
-    assert stored["config"][0]["model_args"]["k"] == k
+    (run,) = table1.with_k(k).runs(seeds=0, rows="cpnet")
+    assert run.training.model_args["k"] == k and run.run_id == table1.k_runs()[k].run_id
+    assert set(load([run])["row"]) == {"cpnet"}
 
 
 def test_all_nets_share_one_schedule():
-    assert {run.schedule for run in table1.runs()} == {table1.SCHEDULE}
+    assert {run.training.schedule for run in table1.TABLE.runs()} == {table1.SCHEDULE}
 
 
 def test_memory_of_positions_grows_with_the_pairs():
@@ -132,11 +124,7 @@ def test_memory_of_positions_grows_with_the_pairs():
     assert everything > 14
 
 
-def test_scorecard_has_a_row_a_table():
-    card = scorecard()
-    assert list(card.index) == list(TABLES)
-    assert set(card["outcome"]) <= set(OUTCOMES)
-    assert card.loc["Table 5(b)", "outcome"] == "not run"
-    assert (card.loc[[f"Table 3({part})" for part in "abcd"], "outcome"] == "undecided").all()
-    assert card.loc["Table 4", "outcome"] == "holds"
-    assert card.loc["Tables 2, 6–8", ["outcome", "claims"]].tolist() == ["does not hold", "7 of 9 hold"]
+def test_what_is_trained_live_are_rows_of_the_study():
+    ids = {run.run_id for run in EVERY_RUN}
+    assert [run.row for run in table1.LIVE.runs()] == ["cpnet", "trn", "artnet", "nl_one_epoch"]
+    assert {run.run_id for run in table1.LIVE.runs()} <= ids

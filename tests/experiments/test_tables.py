@@ -1,36 +1,40 @@
+import json
+
 import pytest
 
 from cpnet import results
-from cpnet.experiments.profiles import PROFILES
-from cpnet.experiments.tables import RUNS, select_runs
+from cpnet.experiments.claims import OUTCOMES
+from cpnet.experiments.settings import PROFILES
+from cpnet.experiments.tables import TABLES, find_table, scorecard, select_runs
 
 
-def test_results_holds_nothing_that_no_run_owns():
-    owned = {run.stored((results.COMMITTED,)) for table in RUNS for run in RUNS[table]("cpu")}
-    assert set(results.COMMITTED.rglob("*.json")) <= owned
+def test_every_stored_result_is_found_by_a_run_of_a_table_and_no_other_is_there():
+    """A change of the code that changes a run_id would leave its result behind."""
+    owned = {run.stored((results.COMMITTED,)) for run in select_runs("all")}
+    stored = set(results.COMMITTED.rglob("*.json"))
+    assert len(stored) > 100 and stored <= owned
 
 
-@pytest.mark.parametrize("table", RUNS)
+def test_the_run_id_of_a_stored_result_is_the_hash_of_its_config():
+    ids = {run.run_id: run for run in select_runs("all")}
+    for path in results.COMMITTED.rglob("*.json"):
+        record = json.loads(path.read_text())
+        assert ids[record["run_id"]].training.config == record["config"]
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_profile_of_every_table_has_runs_that_differ(table, profile):
-    runs = RUNS[table](profile)
+    runs = table.runs(profile)
     assert len({run.run_id for run in runs}) == len(runs)
-    assert {run.table for run in runs} <= {table, "table1", "table1_controls"}
-    assert runs or profile != "cpu"
-    assert all(run.profile == profile for run in runs if run.table not in ("table1", "table1_controls"))
-
-
-def test_runs_are_selected_by_row_and_seed():
-    assert {(run.row, run.seed) for run in select_runs("table1", rows=("trn", "nl"), seeds=(1,))} == {
-        ("trn", 1),
-        ("nl", 1),
-    }
+    assert {(run.table, run.profile) for run in runs} <= {(table.name, profile)}
+    assert runs or profile != "cpu" or table.name in ("architectures", "table5b")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("table9",), "no table 'table9': choose among table1, table1_controls"),
+        (("tabel3b",), "no table 'tabel3b', did you mean table3b: there are table1, table1_controls"),
         (("table5a", "paper", ("c3d_resnet18",)), "no row 'c3d_resnet18' in table5a: choose among c2d_resnet18, c2d_"),
         (("pretrain", "paper"), "pretrain has no runs at profile paper"),
         (("table1", "cpu", (), (99,)), "no seed 99 in table1: choose among 0, 1"),
@@ -39,3 +43,19 @@ def test_runs_are_selected_by_row_and_seed():
 def test_what_is_not_there_is_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         select_runs(*arguments)
+
+
+def test_runs_are_selected_by_row_and_seed():
+    chosen = select_runs("table1", rows=("trn", "nl"), seeds=(1,))
+    assert {(run.row, run.seed) for run in chosen} == {("trn", 1), ("nl", 1)}
+    assert find_table("table3b").rows.keys() == {"k1", "k2", "k4", "k8", "k16", "k32"}
+
+
+def test_scorecard_has_a_row_a_table():
+    card = scorecard()
+    assert list(card.index) == [table.title for table in TABLES.values() if table.title]
+    assert set(card["outcome"]) <= set(OUTCOMES)
+    assert card.loc["Table 5(b)", "outcome"] == "not run"
+    assert (card.loc[[f"Table 3({part})" for part in "abcd"], "outcome"] == "undecided").all()
+    assert card.loc["Table 4", "outcome"] == "holds"
+    assert card.loc["Tables 2, 6–8", ["outcome", "claims"]].tolist() == ["does not hold", "7 of 9 hold"]

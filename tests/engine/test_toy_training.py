@@ -6,7 +6,8 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from cpnet.engine import evaluate
-from cpnet.engine.train_toy import train
+from cpnet.engine.machine import Machine
+from cpnet.engine.toy_training import Schedule, train
 
 CPU = torch.device("cpu")
 
@@ -18,9 +19,8 @@ def separable(n=64):
     return TensorDataset(clips, labels)
 
 
-def fit(model, data, **options):
-    settings = {"epochs": 5, "batch_size": 16, "lr": 0.1, "seed": 0, "device": CPU, "progress": False}
-    return train(model, data, data, **settings | options)
+def fit(model, data, epochs=5, lr=0.1, seed=0):
+    return train(model, data, data, Schedule(epochs, 16, lr), seed, Machine(progress=False))
 
 
 def test_it_learns_and_keeps_one_value_an_epoch():

@@ -1,0 +1,17 @@
+"""python -m cpnet compare."""
+
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from cpnet import results
+
+
+def compare(fresh: Positional[Path], stored: Positional[Path] = results.COMMITTED) -> None:
+    """Print how far freshly computed results are from stored ones of the same runs.
+
+    Args:
+        fresh: Folder of fresh results.
+        stored: Folder of stored results.
+    """
+    print(results.compare(fresh, stored).to_string(index=False))

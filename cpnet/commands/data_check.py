@@ -1,0 +1,47 @@
+"""python -m cpnet data check."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+
+def data_check(
+    root: Positional[Path],
+    *,
+    dataset: Literal["kinetics", "something", "jester"],
+    splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val"),
+    backend: Literal["decord", "pyav"] = "decord",
+    jobs: int = 2,
+    deadline: float = 60.0,
+    out: Path | None = None,
+) -> None:
+    """Decode every video of a data set, list the damaged ones in a file that indexes honour, and exit with 1 if any is.
+
+    Args:
+        root: Folder of annotations and videos, as distributed.
+        dataset: Which one it is.
+        splits: Which splits to check.
+        backend: What reads video files.
+        jobs: Processes side by side.
+        deadline: Seconds for one video, after which its decoder is killed.
+        out: File of the list; quarantine.jsonl in root, where indexes look for it, if none is given.
+    """
+    from cpnet.data.check import check_videos
+    from cpnet.data.layouts import read_index
+    from cpnet.data.quarantine import FILE_NAME, write_quarantine
+
+    problems, unlisted = [], 0
+    for split in splits:
+        index = read_index(dataset, root, split, quarantine=False)
+        print(index.summary())
+        unlisted += len(index.missing) + len(index.malformed)
+        problems += check_videos(index.videos, root, backend=backend, jobs=jobs, deadline=deadline)
+    out = root / FILE_NAME if out is None else out
+    write_quarantine(out, problems)
+    for problem in problems:
+        print(f"{problem.path}: {problem.reason}")
+    print(f"{len(problems)} damaged videos listed in {out}")
+    if problems or unlisted:
+        sys.exit(1)

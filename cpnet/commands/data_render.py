@@ -1,0 +1,36 @@
+"""python -m cpnet data render."""
+
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+
+def data_render(
+    name: Positional[Literal["kinetics", "something", "jester", "images"]],
+    *,
+    out: Path,
+    train: int = 2000,
+    val: int = 500,
+    size: int = 72,
+    seed: int = 0,
+    jobs: int = 2,
+) -> None:
+    """Render a stand-in for a data set into its official layout; call again to go on after an interruption.
+
+    Args:
+        name: Which data set to stand in for; images are stills of the world of kinetics, to pretrain on.
+        out: Folder of the data set.
+        train: Clips of the training split.
+        val: Clips of the validation split.
+        size: Height of the frames in pixels; for kinetics the least short side.
+        seed: Seed of all random draws.
+        jobs: Processes side by side.
+    """
+    from cpnet.data.layouts import read_index
+    from cpnet.standins import render
+
+    render(name, out, train=train, val=val, size=size, seed=seed, jobs=jobs)
+    for split, count in (("train", train), ("val", val)):
+        if count:
+            print(read_index(name, out, split).summary())  # type: ignore[arg-type]

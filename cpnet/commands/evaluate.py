@@ -1,0 +1,89 @@
+"""python -m cpnet evaluate."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from cpnet.engine.machine import Machine, is_main_process
+
+
+def evaluate(
+    checkpoint: Positional[Path],
+    *,
+    split: Literal["train", "val", "test"] = "val",
+    protocol: str = "1x1",
+    size: int | None = None,
+    short_side: int | None = None,
+    k: int | None = None,
+    shuffled: bool = False,
+    which: Literal["last", "best"] = "last",
+    per_class: Path | None = None,
+    dump: Path | None = None,
+    submission: Path | None = None,
+    machine: Annotated[Machine, arg(name="")] = Machine("auto", workers=2),  # noqa: B008, frozen
+) -> None:
+    """Test a trained network: top-1 and top-5 of a split, softmax averaged over the views of each video.
+
+    Protocols of the paper: 1x1 and 25x10 (Kinetics), 10x3 (Kinetics, large models), 16x6 (Something-Something), 8x6
+    (Jester). Several GPUs: torchrun --nproc-per-node 8 -m cpnet evaluate ...
+
+    Args:
+        checkpoint: Folder of a training; of one on a stand-in, --data-root may be left out.
+        split: Which videos.
+        protocol: Views of each video, clips x crops.
+        size: Height and width of the crops; those of training if none is given.
+        short_side: Short side that frames are resized to before; size if none is given.
+        k: Proposals of CP modules, if other than in training.
+        shuffled: Show frames out of order, a control.
+        which: The last checkpoint, or the best one on the validation split.
+        per_class: CSV file for the accuracy of each class, the worst first.
+        dump: File for the scores of each video.
+        submission: Folder for the files that servers of test sets take; of split test only.
+        machine: Where the test runs.
+    """
+    import pandas as pd
+
+    import cpnet
+    from cpnet import results
+    from cpnet.engine.evaluate import accuracy
+    from cpnet.engine.protocols import Protocol
+    from cpnet.engine.scores import Scores, save_scores, write_submissions
+
+    if submission is not None and split != "test":
+        raise ValueError(f"--submission is for test sets: give --split test, not {split}")
+    trained = cpnet.load(checkpoint, which)
+    index = trained.index(split, machine.data_root)
+    chosen = Protocol.parse(protocol, size=size, short_side=short_side, k=k, shuffled=shuffled)
+    scores = trained.scores(index, chosen, machine)
+    if not is_main_process():
+        return
+    labels, ids = index.labels(), [video.id for video in index.listed]
+    if (labels >= 0).all():
+        found = accuracy(scores, labels)
+        changed = [f"k {k}"] * (k is not None) + ["shuffled"] * shuffled + [f"{which} checkpoint"]
+        what = ", ".join([protocol, f"{index.dataset} {split}", *changed])
+        print(f"top-1 {found.top1:.2f} %, top-5 {found.top5:.2f} %, {what}")
+        print(f"{found.n_scored} of {found.n_expected} videos scored, the others count as errors")
+        unread = [video for video, row in zip(ids, scores, strict=True) if row.isnan().any()]
+        if unread:
+            print(f"not scored: {', '.join(unread[:10])}{', ...' if len(unread) > 10 else ''}")
+        if per_class is not None:
+            table = pd.DataFrame(
+                {
+                    "class": index.classes,
+                    "top1": found.per_class,
+                    "videos": labels.bincount(minlength=len(index.classes)),
+                }
+            )
+            results.write_atomically(per_class, table.sort_values("top1").to_csv(index=False).encode())
+            print(f"accuracy of each class in {per_class}")
+    else:
+        print(f"{index.dataset} {split} has no labels here: no accuracy")
+    if dump is not None:
+        save_scores(dump, scores, ids, labels.tolist(), index.classes)
+        print(f"scores in {dump}")
+    if submission is not None:
+        kept = Scores(scores, ids, labels.tolist(), [*index.classes])
+        files = write_submissions(submission, index.dataset, kept)  # type: ignore[arg-type]
+        print(f"wrote {', '.join(map(str, files))}")

@@ -1,0 +1,101 @@
+"""What is trained on what: a network by its name, and videos of a data set or of its stand-in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import tyro
+
+from cpnet import results
+from cpnet.data.cache import DiskCache
+from cpnet.data.decode import Backend, Reader
+from cpnet.data.isolated import IsolatedDecoder
+from cpnet.data.layouts import Dataset, Index
+from cpnet.data.transforms import Augmentation
+from cpnet.models.families import VariantName
+from cpnet.models.resnet import Stem
+from cpnet.standins import Spec
+
+KEPT_DECODED = 72  # pixels of height, at most
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network by name, and its arguments; None is the network's own default.
+
+    Attributes:
+        name: See `python -m cpnet models`.
+        width: Channels of conv1; 64 in the paper.
+        stem: Strides up to res2, by the size of the input.
+        variant: As the released code has the network, or as the paper prints it.
+        positions: Positions of CP modules, such as 1, 4, res3.
+        k: Proposals of CP modules.
+        displacement_scale: Factor on the displacements that CP modules see.
+        dropout: Dropout before the last layer.
+        pretrained: "imagenet", or a file of weights.
+    """
+
+    name: str = "cpnet_resnet18"
+    width: int | None = None
+    stem: Stem | None = None
+    variant: VariantName | None = None
+    positions: str | None = None
+    k: int | None = None
+    displacement_scale: float | None = None
+    dropout: float | None = None
+    pretrained: str | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """What is given, for `create_model`."""
+        return {name: value for name, value in asdict(self).items() if name != "name" and value is not None}
+
+
+@dataclass(frozen=True)
+class VideoData:
+    """Which videos, and how they are read.
+
+    Attributes:
+        name: Name of the data set.
+        size: Height and width of the clips.
+        backend: What decodes video files.
+        augmentation: Of training clips: as the released code, without its change of colours, or none.
+        rendered: The stand-in, rendered when needed; None for a folder in the official layout.
+    """
+
+    name: Dataset = "something"
+    size: int = 112
+    backend: Backend = "decord"
+    augmentation: Augmentation = "released"
+    rendered: Annotated[Spec | None, tyro.conf.Suppress] = None
+
+    def __post_init__(self) -> None:
+        if self.augmentation not in get_args(Augmentation):
+            raise ValueError(f"augmentation={self.augmentation!r}: choose one of {', '.join(get_args(Augmentation))}")
+
+    def reader(self) -> Reader:
+        """Decodes in child processes; small stand-ins are kept on disk, decoded: some GB each."""
+        read = IsolatedDecoder(self.backend)
+        if self.rendered is None or self.rendered.size > KEPT_DECODED:
+            return read
+        return DiskCache(read, results.runs_folder() / "decoded" / self.backend)
+
+
+def rendered_folder(spec: Spec) -> Path:
+    """Where a stand-in is rendered to."""
+    name = f"{spec.name}-{spec.train}+{spec.val}-{spec.size}px-seed{spec.seed}-revision{spec.revision}"
+    return results.runs_folder() / "data" / name
+
+
+def index_digest(index: Index) -> str:
+    """SHA-256 of ids and labels of all videos that a split lists."""
+    videos = sorted((video.id, video.label) for video in index.listed)
+    return digest([index.classes, videos])
+
+
+def digest(content: object) -> str:
+    """SHA-256 of the JSON of something."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -1,0 +1,144 @@
+"""Trained networks ready to use, from the folder of a training or from a stored record; `cpnet.load` is `load`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from cpnet import results
+from cpnet.data.decode import Backend, decode_frames
+from cpnet.data.isolated import IsolatedDecoder
+from cpnet.data.layouts import NO_LABEL, Index, Split, Video, read_index
+from cpnet.data.moving_square import CLASSES as TOY_CLASSES
+from cpnet.data.videos import EvaluationViews
+from cpnet.engine.checkpoint import find_checkpoint, load_weights
+from cpnet.engine.folder import CONFIG
+from cpnet.engine.machine import Machine
+from cpnet.engine.protocols import Protocol
+from cpnet.engine.recipe import Phase
+from cpnet.engine.setting import rendered_folder
+from cpnet.models import create_model, for_clips
+from cpnet.standins import Spec, class_names
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network.
+
+    Attributes:
+        model: The network with its trained weights, in evaluation mode: clips (B, 3, T, H, W) to scores (B, classes).
+        classes: Names of the classes by label.
+        config: All that determines the training.
+    """
+
+    model: nn.Module
+    classes: tuple[str, ...]
+    config: dict[str, Any]
+
+    def predict(
+        self,
+        video: Path | str,
+        protocol: Protocol = Protocol(10, 3),  # noqa: B008, frozen
+        machine: Machine = Machine(),  # noqa: B008
+    ) -> dict[str, float]:
+        """Softmax scores of a video file, or of a folder of JPEG frames, by class, the likeliest first.
+
+        Raises:
+            FileNotFoundError, ValueError: the video cannot be read; the message says why.
+        """
+        video = Path(video)
+        decode_frames(video, [0], self._backend)  # says why, if the video cannot be read
+        index = Index(self.config["data"]["name"], "test", self.classes, [Video(video.stem, video, NO_LABEL)])
+        (scores,) = self.scores(index, protocol, machine)
+        if scores.isnan().any():
+            raise ValueError(f"{video} cannot be read to its end: python -m cpnet data check says more")
+        ranked = scores.sort(descending=True)
+        return {self.classes[i]: s for s, i in zip(ranked.values.tolist(), ranked.indices.tolist(), strict=True)}
+
+    def scores(self, index: Index, protocol: Protocol, machine: Machine) -> Tensor:
+        """Scores (videos, classes) of the videos that an index lists, NaN for those that cannot be read."""
+        accelerator = machine.accelerator(self.config["recipe"]["precision"])
+        return protocol.scores(self.model, self.views(index, protocol), machine, accelerator)
+
+    def views(self, index: Index, protocol: Protocol) -> EvaluationViews:
+        """Views of the videos of an index, of clips as in the last phase of training."""
+        phase = Phase(**self.config["recipe"]["phases"][-1])
+        return protocol.views(index, phase, self.config["data"]["size"], IsolatedDecoder(self._backend))
+
+    def index(self, split: Split, root: Path | None = None) -> Index:
+        """Index of the data set in `root`, or of the stand-in that was trained on.
+
+        Raises:
+            ValueError: no folder given or known, or a data set with other classes.
+        """
+        data = self.config["data"]
+        if root is None and "rendered" in data:
+            root = rendered_folder(Spec(**data["rendered"]))
+        if root is None:
+            raise ValueError(f"no folder of {data['name']}: give --data-root")
+        index = read_index(data["name"], root, split)
+        if index.classes != self.classes:
+            only = sorted({*index.classes} ^ {*self.classes})
+            raise ValueError(
+                f"{root} has other classes than those trained on ({len(index.classes)} and {len(self.classes)}; "
+                f"one has {', '.join(only[:3])}): give the data set it was trained on"
+            )
+        return index
+
+    @property
+    def _backend(self) -> Backend:
+        return self.config["data"]["backend"]
+
+
+def load(path: Path | str, which: str = "last") -> Trained:
+    """A trained network.
+
+    Args:
+        path: Folder that `python -m cpnet train` or `reproduce` has written, or JSON file of a stored result whose
+            weights are beside it.
+        which: Checkpoint of a folder, "last" or "best".
+
+    Raises:
+        FileNotFoundError: no training there, no checkpoint yet, or no weights beside the result.
+        ValueError: a damaged file; the message names it.
+    """
+    path = Path(path)
+    return _from_record(path) if path.suffix == ".json" else _from_folder(path, which)
+
+
+def _from_folder(folder: Path, which: str) -> Trained:
+    if not (folder / CONFIG).is_file():
+        raise FileNotFoundError(f"no {CONFIG} in {folder}: give the folder of a training")
+    try:
+        stored = json.loads((folder / CONFIG).read_text())
+        config, classes = stored["config"], tuple(stored["classes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder / CONFIG} is damaged ({type(error).__name__} {error}): train again") from error
+    checkpoint = find_checkpoint(folder, which)
+    if checkpoint is None:
+        raise FileNotFoundError(f"no checkpoint in {folder} yet: has its training been started?")
+    model = _untrained(config, len(classes))
+    load_weights(checkpoint, model)
+    return Trained(model.eval(), classes, config)
+
+
+def _from_record(file: Path) -> Trained:
+    config = results.read(file)["config"]
+    if not file.with_suffix(".safetensors").is_file():
+        raise FileNotFoundError(f"no weights beside {file}: train it anew, and give the folder in runs/training/")
+    classes = TOY_CLASSES if config["data"] == "toy" else class_names(config["data"]["name"])
+    model = _untrained(config, len(classes))
+    model.load_state_dict(results.read_weights(file))
+    return Trained(model.eval(), classes, config)
+
+
+def _untrained(config: dict[str, Any], num_classes: int) -> nn.Module:
+    arguments = {name: value for name, value in config["model_args"].items() if name != "pretrained"}
+    if "recipe" in config:  # of videos
+        longest = max(phase["num_frames"] for phase in config["recipe"]["phases"])
+        arguments = for_clips(config["model"], longest) | {"num_classes": num_classes} | arguments
+    return create_model(config["model"], seed=config["seed"], **arguments)

@@ -1,0 +1,289 @@
+"""A training on videos: one network, trained in phases, and tested by several protocols."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from cpnet import results
+from cpnet.data.decode import Reader
+from cpnet.data.layouts import FLIP_PAIRS, Index, Split, flip_label_map, read_index
+from cpnet.data.videos import TrainingClips
+from cpnet.engine.evaluate import accuracy
+from cpnet.engine.folder import FINISHED, Parts, open_folder
+from cpnet.engine.machine import Machine, is_main_process
+from cpnet.engine.protocols import Protocol
+from cpnet.engine.recipe import Phase, Recipe
+from cpnet.engine.setting import Network, VideoData, index_digest, rendered_folder
+from cpnet.engine.train import train
+from cpnet.engine.training import Training
+from cpnet.lock import locked
+from cpnet.models import create_model, for_clips
+from cpnet.results import Record
+from cpnet.standins import Spec, class_names, class_table, is_rendered, render
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+SPLITS: tuple[Split, Split] = ("train", "val")
+
+# Scores (videos, classes) of a network by a protocol, and the index of the videos that they are of.
+Test = Callable[[nn.Module, Protocol, Phase, Index], tuple[Tensor, Index]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoTraining(Training):
+    """All that determines a network trained on videos, and its numbers.
+
+    Attributes:
+        network, data, recipe: What is trained, on what, and how; the recipe's seed is the training's.
+        protocols: The tests. The one named "" gives `val_top1` and `val_top5`, another one `val_top1_<name>`, ...
+        tuning: A stand-in whose validation split gives `tune_top1`, to choose between trainings by.
+        init: Training whose weights are the initial ones, all but the classes'.
+        revision: Raised by hand when a change of code changes numbers, so that stale ones are not loaded.
+        keeps_weights: Store trained weights beside the record, as other trainings start from them; if not, only the
+            folder of the training has them, and the record their digest.
+    """
+
+    network: Network = Network()  # noqa: RUF009, frozen, as the next two
+    data: VideoData = VideoData()  # noqa: RUF009
+    recipe: Recipe = Recipe()  # noqa: RUF009
+    protocols: Mapping[str, Protocol] = field(default_factory=lambda: {"": Protocol()})
+    tuning: Spec | None = None
+    init: VideoTraining | None = None
+    revision: int = 1
+    keeps_weights: bool = False
+
+    @property
+    def needs(self) -> tuple[VideoTraining, ...]:
+        return () if self.init is None else (self.init,)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """All that determines the numbers. What is None is left out, so that new options change no run_id."""
+        config = {name: part for name, part in asdict(self).items() if name not in ("keeps_weights", "init", "network")}
+        config["recipe"]["seed"] = self.seed
+        config |= {"model": self.network.name, "model_args": self.network.arguments()}
+        if self.init is not None:
+            config["init"] = self.init.config
+        return json.loads(json.dumps(_without_none(config)))
+
+    @classmethod
+    def from_config(cls, file: Path) -> Self:
+        """The training of a config.json, maybe edited by hand, on a data set in a folder of its own.
+
+        Raises:
+            ValueError: it is no such file, or of a training that cannot be copied; the message says what is wrong.
+        """
+        try:
+            config = json.loads(file.read_text())["config"]
+            if "init" in config:
+                raise ValueError(
+                    "it starts from another run (init): remove that, and give a file as model_args.pretrained"
+                )
+            if config["seed"] != config["recipe"]["seed"]:
+                raise ValueError("seed and recipe.seed differ: give both the same")
+            protocols = {name: Protocol(**protocol) for name, protocol in config["protocols"].items()}
+            if "" not in protocols:
+                raise ValueError('protocols lack the one named "", which gives val_top1')
+            return cls(
+                seed=config["seed"],
+                network=Network(config["model"], **config["model_args"]),
+                data=VideoData(**config["data"] | {"rendered": None}),
+                recipe=Recipe(**config["recipe"] | {"phases": tuple(Phase(**p) for p in config["recipe"]["phases"])}),
+                protocols=protocols,
+                revision=config["revision"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{file} cannot be trained from: {type(error).__name__} {error}") from error
+
+    def describe(self) -> str:
+        """What is trained on what, how, and how it is tested, a line each."""
+        spec, recipe, size = self.data.rendered, self.recipe, self.data.size
+        given = " ".join(f"{name}={value}" for name, value in self.network.arguments().items())
+        videos = f"stand-in, {spec.train} training and {spec.val} validation videos" if spec else "as distributed"
+        phases = [f"{p.epochs} epochs, {p.num_frames} frames, step {p.frame_step}, lr {p.lr:g}" for p in recipe.phases]
+        lines = {
+            "network": f"{self.network.name} {given}",
+            "start": f"{self.init.network.name} trained on {self.init.data.name}" if self.init else "",
+            "data": f"{self.data.name} {videos}, clips of {size}x{size}",
+            "recipe": f"{'; '.join(phases)}; {recipe.optimizer}, {recipe.schedule}, batches of {recipe.batch_size}",
+            "tests": ", ".join(f"{name or 'main'}: {p.num_clips}x{p.num_crops}" for name, p in self.protocols.items()),
+        }
+        return "\n".join(f"{name:9}{text}" for name, text in lines.items() if text)
+
+    def prepare(self, machine: Machine) -> None:
+        """Render the stand-ins."""
+        for spec in (self.data.rendered, self.tuning):
+            if spec is None:
+                continue
+            folder = rendered_folder(spec)
+            if is_main_process() and not is_rendered(spec, folder):
+                render(**spec.arguments(), out=folder, progress=machine.progress)
+            while not is_rendered(spec, folder):  # others wait for the main process; a barrier would time out
+                time.sleep(1)
+
+    def verify(self, path: Path, machine: Machine) -> None:
+        """Of an official data set at hand, compare the record's videos.
+
+        Raises:
+            ValueError: the record is of other videos.
+        """
+        if self.data.rendered is None and machine.data_root is not None:
+            stored = results.read(path)["data"]
+            for split in SPLITS:
+                if stored[split] != index_digest(self.index(split, machine)):
+                    raise ValueError(
+                        f"{path} is of other {split} videos than {machine.data_root} lists: "
+                        "give the folder it was computed with, or compute it again with --rerun"
+                    )
+
+    def finish(self, folder: Path) -> None:
+        """From now on, to run again is to train anew."""
+        (folder / FINISHED).touch()
+
+    def index(self, split: Split, machine: Machine) -> Index:
+        """Of the stand-in, or of the data set in `machine.data_root`.
+
+        Raises:
+            ValueError: an official data set, and no folder of it.
+        """
+        spec = self.data.rendered
+        root = machine.data_root if spec is None else rendered_folder(spec)
+        if root is None:
+            raise ValueError(f"no folder of {self.data.name}: give data_root (--data-root on the command line)")
+        return read_index(self.data.name, root, split)
+
+    def create_model(self, num_classes: int | None = None, roots: tuple[Path, ...] = ()) -> nn.Module:
+        """The network with its initial weights; for the classes of the stand-in if None."""
+        if num_classes is None:
+            num_classes = len(class_names(self.data.name))
+        torch.manual_seed(self.seed)
+        longest = max(phase.num_frames for phase in self.recipe.phases)
+        arguments = for_clips(self.network.name, longest) | self.network.arguments()
+        if self.init is not None:
+            path = self.init.stored(roots or results.roots())
+            if path is None:
+                raise FileNotFoundError(f"no stored result of {self.init.run_id}, which {self.run_id} starts from")
+            arguments["pretrained"] = str(path.with_suffix(".safetensors"))
+        return create_model(self.network.name, num_classes=num_classes, seed=self.seed, **arguments)
+
+    def measure(self, machine: Machine) -> tuple[Record, nn.Module]:
+        """Train in `machine.folder`, going on from where an interrupted training has stopped, and test."""
+        folder = machine.folder or results.runs_folder() / "training" / self.run_id
+        accelerator = machine.accelerator(self.recipe.precision)
+        indexes = {split: self.index(split, machine) for split in SPLITS}
+        with locked(folder) if is_main_process() else nullcontext():
+            if is_main_process():
+                open_folder(folder, self.config, indexes["train"], machine.rerun)
+            accelerator.wait_for_everyone()
+            return self._measure(machine, folder, accelerator, indexes["train"], indexes["val"])
+
+    def _measure(
+        self, machine: Machine, folder: Path, accelerator: Accelerator, train_index: Index, val_index: Index
+    ) -> tuple[Record, nn.Module]:
+        parts = Parts(folder, accelerator)
+        model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
+
+        def test(model: nn.Module, protocol: Protocol, phase: Phase, index: Index) -> tuple[Tensor, Index]:
+            views = protocol.views(index, phase, self.data.size, read)
+            return protocol.scores(model, views, machine, accelerator), views.index
+
+        def validate(model: nn.Module, phase: Phase) -> dict[str, float]:
+            parts.write()
+            return _metrics(*test(model, Protocol(), phase, val_index))
+
+        history = train(
+            model,
+            lambda phase: self._clips(train_index, phase, read),
+            replace(self.recipe, seed=self.seed),
+            folder,
+            machine,
+            validate=validate,
+            accelerator=accelerator,
+        )
+        measured = self._tests(model, test, val_index)
+        measured["metrics"] = {name: history[-1][name] for name in ("train_loss", "train_top1")} | measured["metrics"]
+        parts.write()
+        measured |= {
+            "n_substituted": sum(epoch["substituted"] for epoch in history),
+            "curves": {name: [epoch[name] for epoch in history] for name in history[0]},
+            "data": {"train": index_digest(train_index), "val": index_digest(val_index)},
+            "weights_sha256": weights_digest(model),
+            "provenance": parts.summary(),
+        }
+        return measured, model
+
+    def _clips(self, index: Index, phase: Phase, read: Reader) -> TrainingClips:
+        return TrainingClips(
+            index,
+            num_frames=phase.num_frames,
+            frame_step=phase.frame_step,
+            size=self.data.size,
+            read=read,
+            seed=self.seed,
+            flip_label_map=flip_label_map(index.classes, FLIP_PAIRS[self.data.name]),
+            augmentation=self.data.augmentation,
+        )
+
+    def _tests(self, model: nn.Module, test: Test, val_index: Index) -> Record:
+        """Metrics of all protocols, and how many videos the main one has scored."""
+        metrics: dict[str, Any] = {}
+        phase = self.recipe.phases[-1]
+        for name, protocol in self.protocols.items():
+            scores, index = test(model, protocol, phase, val_index)
+            found = _metrics(scores, index) | (partners_told_apart(scores, index) if self.data.rendered else {})
+            metrics |= {f"{metric}_{name}".rstrip("_"): value for metric, value in found.items()}
+            if not name:
+                main = accuracy(scores, index.labels())
+        if self.tuning is not None:
+            choosing = read_index(self.data.name, rendered_folder(self.tuning), "val")
+            metrics["tune_top1"] = _metrics(*test(model, Protocol(), phase, choosing))["val_top1"]
+        metrics["val_per_class"] = [None if math.isnan(value) else value for value in main.per_class]
+        return {"metrics": metrics, "n_expected": main.n_expected, "n_scored": main.n_scored}
+
+
+def partners_told_apart(scores: Tensor, index: Index) -> dict[str, float]:
+    """Share of the videos of classes with a partner whose own class scores higher than the partner, in percent.
+
+    The partner is the same film backwards: who does not see the order of frames has 50.
+    """
+    if index.dataset == "images":
+        return {}
+    partner = class_table(index.dataset)["partner, played backwards"].to_dict()  # type: ignore[arg-type]
+    label = {name: i for i, name in enumerate(index.classes)}
+    own = index.labels().tolist()
+    others = [label.get(partner.get(index.classes[c], "")) for c in own]
+    pairs = [(i, c, other) for i, (c, other) in enumerate(zip(own, others, strict=True)) if other is not None]
+    if not pairs:
+        return {}
+    told = [float(scores[i, c] > scores[i, other]) for i, c, other in pairs]  # of what is unreadable, none
+    return {"val_partners": 100 * sum(told) / len(told)}
+
+
+def weights_digest(model: nn.Module) -> str:
+    """SHA-256 of all parameters and buffers."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    return hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
+
+
+def _metrics(scores: Tensor, index: Index) -> dict[str, float]:
+    found = accuracy(scores, index.labels())
+    return {"val_top1": found.top1, "val_top5": found.top5}
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_none(part) for name, part in value.items() if part is not None}
+    return [_without_none(part) for part in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,129 @@
+"""Settings of trainings on videos, by profile: one knob for data, network size and place."""
+
+from dataclasses import dataclass, replace
+
+from cpnet.data.layouts import Dataset
+from cpnet.engine.protocols import Protocol
+from cpnet.engine.recipe import Phase, Recipe
+from cpnet.engine.setting import Network, VideoData
+from cpnet.engine.video_training import VideoTraining
+from cpnet.models.resnet import Stem
+from cpnet.standins import Spec
+
+PROFILES = ("smoke", "cpu", "gpu", "paper")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes of a short training on a stand-in.
+
+    Attributes:
+        train, val: Clips of the two splits.
+        height: Height of the rendered frames.
+        size: Height and width of the clips.
+        width: Channels of conv1.
+        epochs: Passes over the training split.
+    """
+
+    train: int
+    val: int
+    height: int
+    size: int
+    width: int
+    epochs: int
+
+
+KINETICS = {
+    "smoke": Scale(train=100, val=50, height=40, size=32, width=8, epochs=1),
+    "cpu": Scale(train=2000, val=500, height=56, size=48, width=16, epochs=10),
+    "gpu": Scale(train=8000, val=2000, height=128, size=112, width=64, epochs=10),
+}
+SOMETHING = {
+    "smoke": Scale(train=56, val=28, height=40, size=32, width=8, epochs=1),
+    "cpu": Scale(train=2000, val=500, height=72, size=56, width=16, epochs=10),
+    "gpu": Scale(train=8000, val=2000, height=128, size=112, width=64, epochs=15),
+}
+IMAGES = {"smoke": (96, 96, 1), "cpu": (9600, 960, 10), "gpu": (38400, 1920, 10)}  # train, val, epochs
+
+# CPNet in short trainings: a larger scale learns directions sooner (book/ambiguities.md).
+SHORT_SCALE: dict[Dataset, float] = {"something": 8.0, "kinetics": 32.0}
+SHORT_K = 8  # as in the released code
+SHORT = Recipe(batch_size=16, optimizer="adamw", schedule="one_cycle", weight_decay=0.01, bn_schedule=False)
+SINGLE_CLIP = {"": Protocol()}
+
+
+def check_profile(profile: str) -> str:
+    """The profile itself.
+
+    Raises:
+        ValueError: unknown profile.
+    """
+    if profile not in PROFILES:
+        raise ValueError(f"profile={profile!r}: choose one of {', '.join(PROFILES)}")
+    return profile
+
+
+def kinetics(
+    network: Network,
+    profile: str,
+    seed: int,
+    protocols: dict[str, Protocol] = SINGLE_CLIP,
+    frame_step: int = 12,
+) -> VideoTraining:
+    """Kinetics: clips of 8 frames, every 12th or every 4th of the video; from pretrained weights of frames."""
+    if check_profile(profile) == "paper":
+        return VideoTraining(
+            seed=seed,
+            network=replace(network, pretrained="imagenet"),
+            data=VideoData("kinetics", size=112),
+            recipe=Recipe((Phase(100, 8, frame_step, 0.01),)),
+            protocols=protocols,
+        )
+    short = _short("kinetics", KINETICS[profile], network, profile, seed, Phase(1, 8, frame_step, 2e-3))
+    return replace(short, protocols=protocols, init=pretraining(profile))
+
+
+def pretraining(profile: str) -> VideoTraining:
+    """C2D on still images of the stand-in for Kinetics: what ImageNet is to the paper."""
+    train, val, epochs = IMAGES[profile]
+    short = _short("kinetics", KINETICS[profile], Network("c2d_resnet18"), profile, 0, Phase(1, 1, 1, 4e-3))
+    assert short.data.rendered is not None
+    spec = replace(short.data.rendered, name="images", train=train, val=val)
+    return replace(
+        short,
+        data=replace(short.data, name="images", augmentation="released", rendered=spec),
+        recipe=replace(short.recipe, batch_size=64, phases=(Phase(epochs, 1, 1, 4e-3),)),
+        keeps_weights=True,
+    )
+
+
+def something(
+    network: Network, profile: str, seed: int, protocols: dict[str, Protocol], lr: float = 4e-3
+) -> VideoTraining:
+    """Something-Something, of Table 5(a)."""
+    if check_profile(profile) == "paper":
+        phases = (Phase(100, 12, 2, 0.01), Phase(5, 24, 1, 1e-3, freeze_bn=True))
+        k = 12 if network.name.startswith("cpnet") else None
+        return VideoTraining(
+            seed=seed,
+            network=replace(network, stem="224", pretrained="imagenet", k=network.k or k),
+            data=VideoData("something", size=224),
+            recipe=Recipe(phases, decay_epochs=20),
+            protocols=protocols,
+        )
+    short = _short("something", SOMETHING[profile], network, profile, seed, Phase(1, 8, 4, lr))
+    return replace(short, protocols=protocols)
+
+
+def _short(name: Dataset, scale: Scale, network: Network, profile: str, seed: int, phase: Phase) -> VideoTraining:
+    """A short training on a stand-in."""
+    if network.name.startswith("cpnet"):
+        network = replace(network, k=network.k or SHORT_K, displacement_scale=SHORT_SCALE[name])
+    stem: Stem = "112" if profile == "gpu" else "112_no_pool"
+    spec = Spec(name, scale.train, scale.val, scale.height, seed=0)
+    return VideoTraining(
+        seed=seed,
+        network=replace(network, width=scale.width, stem=stem, dropout=0.0),
+        data=VideoData(name, size=scale.size, augmentation="none", rendered=spec),
+        recipe=replace(SHORT, phases=(replace(phase, epochs=scale.epochs),)),
+    )

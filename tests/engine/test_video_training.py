@@ -1,0 +1,204 @@
+import dataclasses
+import json
+import shutil
+
+import pytest
+import torch
+from made_jester import CLASSES, make_jester
+
+import cpnet
+from cpnet import results
+from cpnet.data.layouts import Index, Video
+from cpnet.engine.evaluate import accuracy
+from cpnet.engine.machine import Machine
+from cpnet.engine.protocols import Protocol
+from cpnet.engine.recipe import Phase, Recipe
+from cpnet.engine.setting import Network, VideoData
+from cpnet.engine.training import execute
+from cpnet.engine.video_training import VideoTraining, partners_told_apart, weights_digest
+from cpnet.lock import locked
+from cpnet.standins import Spec, class_table
+
+SHORT = Recipe((Phase(2, 3, 1, 0.01),), batch_size=4, optimizer="adamw", schedule="one_cycle")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return make_jester(tmp_path_factory.mktemp("jester") / "data")
+
+
+def make_training(**changes):
+    training = VideoTraining(
+        seed=0,
+        network=Network("cpnet_resnet18", width=4, stem="112_no_pool", positions="4", k=2),
+        data=VideoData("jester", size=16),
+        recipe=SHORT,
+    )
+    return dataclasses.replace(training, **changes)
+
+
+def quiet(root, **options):
+    return Machine(data_root=root, progress=False, **options)
+
+
+def test_run_id_covers_all_that_determines_the_number_and_nothing_else():
+    run = make_training()
+    assert make_training(keeps_weights=True).run_id == run.run_id
+    changes = [
+        {"seed": 1},
+        {"network": dataclasses.replace(run.network, k=3)},
+        {"data": VideoData("jester", size=24)},
+        {"data": VideoData("jester", size=16, backend="pyav")},
+        {"data": VideoData("jester", size=16, rendered=Spec("jester", 27, 27, 32, 0))},
+        {"recipe": dataclasses.replace(SHORT, optimizer="sgd")},
+        {"recipe": dataclasses.replace(SHORT, precision="bf16")},
+        {"protocols": {"": Protocol(2, 3)}},
+        {"tuning": Spec("jester", 0, 27, 32, 1)},
+        {"init": make_training(seed=3)},
+        {"init": make_training(seed=4)},
+        {"revision": 0},
+    ]
+    assert len({run.run_id, *(make_training(**change).run_id for change in changes)}) == len(changes) + 1
+
+
+def test_what_is_none_is_left_out_so_that_new_options_change_no_id():
+    assert "None" not in str(make_training().config) and "init" not in make_training().config
+
+
+def test_the_record_is_what_the_network_scores(root, roots):
+    run = make_training(protocols={"": Protocol(), "2x3": Protocol(2, 3), "k3": Protocol(k=3)})
+    machine = quiet(root, folder=roots[0] / "mine")
+    record, model = execute(run, machine)
+    trained = cpnet.load(machine.folder)
+    assert trained.classes == tuple(sorted(CLASSES))
+    assert weights_digest(trained.model) == weights_digest(model) == record["weights_sha256"]
+    index = trained.index("val", root)
+    for name, protocol in run.protocols.items():
+        found = accuracy(trained.scores(index, protocol, machine), index.labels())
+        assert record["metrics"][f"val_top1_{name}".rstrip("_")] == found.top1
+    assert record["n_expected"] == record["n_scored"] == 5 and record["n_substituted"] == 0
+    assert len(record["curves"]["train_loss"]) == 2
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+
+
+def test_an_interrupted_run_goes_on_and_a_finished_one_can_be_run_again(root, roots, monkeypatch):
+    whole, _ = execute(make_training(), quiet(root, folder=roots[0] / "whole"))
+    again = quiet(root, folder=roots[0] / "stopped", rerun=True)
+    steps = []
+
+    def stop(*arguments):
+        steps.append(1)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        return cross_entropy(*arguments)
+
+    cross_entropy = torch.nn.functional.cross_entropy
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.nn.functional, "cross_entropy", stop)
+        with pytest.raises(KeyboardInterrupt):
+            execute(make_training(), again)
+    steps.clear()
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", lambda *a: steps.append(1) or cross_entropy(*a))
+    resumed, _ = execute(make_training(), again)
+    assert len(steps) == 2  # of the second epoch
+    assert resumed["weights_sha256"] == whole["weights_sha256"] and resumed["curves"] == whole["curves"]
+    assert [part["processes"] for part in resumed["provenance"]["parts"]] == [1, 1]
+    assert resumed["provenance"]["wall_s"] >= sum(s["wall_s"] for s in resumed["provenance"]["parts"]) - 0.2
+    make_training().finish(again.folder)
+    anew, _ = execute(make_training(), again)
+    assert "parts" not in anew["provenance"]
+    assert len(steps) == 6 and anew["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_a_folder_keeps_one_training(root, roots):
+    machine = quiet(root, folder=roots[0] / "mine")
+    execute(make_training(), machine)
+    with pytest.raises(ValueError, match=r"a training with another network, data or recipe, see its config\.json"):
+        execute(make_training(seed=1), machine)
+    less = roots[0] / "less"
+    shutil.copytree(root, less)
+    shutil.rmtree(less / "20bn-jester-v1" / "2")
+    with pytest.raises(ValueError, match="holds a training with another videos"):
+        execute(make_training(), dataclasses.replace(machine, data_root=less))
+    with locked(machine.folder), pytest.raises(ValueError, match=r"another process is working in .*mine: wait for it"):
+        execute(make_training(), machine)
+
+
+def test_a_config_can_be_trained_from(root, roots):
+    run = make_training(
+        protocols={"": Protocol(), "k3": Protocol(k=3)}, data=VideoData("jester", size=16, backend="pyav")
+    )
+    execute(run, quiet(root, folder=roots[0] / "mine"))
+    assert VideoTraining.from_config(roots[0] / "mine" / "config.json") == run
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"init": {}}, r"starts from another run \(init\): remove that, and give a file as model_args.pretrained"),
+        ({"seed": 3}, "seed and recipe.seed differ"),
+        ({"protocols": {"k3": {}}}, 'protocols lack the one named ""'),
+        ({"recipe": {"phases": [{"epoch": 1}], "seed": 0}}, "TypeError"),
+        ({"recipe": {"phases": [], "seed": 0, "optimizer": "adam"}}, "optimizer='adam': choose one of sgd, adamw"),
+        ({"data": {"name": "jester", "augmentation": "crop"}}, "augmentation='crop': choose one of released, crops"),
+        ({"model_args": {"wdith": 3}}, "TypeError"),
+    ],
+)
+def test_a_config_that_cannot_be_trained_from_is_refused(tmp_path, change, message):
+    (tmp_path / "config.json").write_text(json.dumps({"config": make_training().config | change}))
+    with pytest.raises(ValueError, match=r"config\.json cannot be trained from: .*" + message):
+        VideoTraining.from_config(tmp_path / "config.json")
+
+
+def test_the_config_of_a_stand_in_is_trained_on_the_folder_that_is_given(root, tmp_path):
+    run = make_training(data=VideoData("jester", size=16, rendered=Spec("jester", 27, 27, 32, 0)))
+    (tmp_path / "config.json").write_text(json.dumps({"config": run.config}))
+    assert VideoTraining.from_config(tmp_path / "config.json").run_id == make_training().run_id
+
+
+def test_a_data_set_without_a_folder_or_with_other_classes_is_refused(root, roots, tmp_path):
+    with pytest.raises(ValueError, match="no folder of jester: give data_root"):
+        execute(make_training(), Machine(progress=False))
+    execute(make_training(), quiet(root, folder=roots[0] / "mine"))
+    training = cpnet.load(roots[0] / "mine")
+    other = make_jester(tmp_path / "other")
+    (other / "jester-v1-labels.csv").write_text("Red\nBlue\nGreen\nYellow\n")
+    with pytest.raises(ValueError, match=r"other classes than those trained on \(4 and 3; one has Yellow\)"):
+        training.index("val", other)
+    with pytest.raises(ValueError, match="no folder of jester: give --data-root"):
+        training.index("val", None)
+    with pytest.raises(FileNotFoundError, match=r"no config.json in .*nowhere: give the folder of a training"):
+        cpnet.load(tmp_path / "nowhere")
+
+
+def test_damaged_videos_are_counted_as_errors_and_training_ends(roots, tmp_path):
+    damaged = make_jester(tmp_path / "damaged", train=8, val=5)
+    for number in (3, 10):  # one of each split
+        for file in (damaged / "20bn-jester-v1" / str(number)).iterdir():
+            file.write_bytes(b"damaged")
+    right = Protocol()
+    machine = quiet(damaged, folder=tmp_path / "mine")
+    record, _ = execute(make_training(protocols={"": right}), machine)
+    assert (record["n_expected"], record["n_scored"], record["n_substituted"]) == (5, 4, 2)
+    trained = cpnet.load(tmp_path / "mine")
+    index = trained.index("val", damaged)
+    scores = trained.scores(index, right, machine)
+    hits = (scores.nan_to_num(-1).argmax(1) == index.labels()) & ~scores.isnan().any(1)
+    assert record["metrics"]["val_top1"] == pytest.approx(100 * hits.sum().item() / 5)
+
+
+def test_partners_are_told_apart_by_their_own_two_scores():
+    partner = class_table("something")["partner, played backwards"]
+    classes = tuple(sorted(partner.index))
+    label = {name: i for i, name in enumerate(classes)}
+    paired = [name for name in classes if partner[name]]
+    index = Index("something", "val", classes, [Video(str(i), i, label[name]) for i, name in enumerate(classes)])
+    scores = torch.zeros(len(classes), len(classes))
+    scores[:, label["Holding something"]] = 9.0  # what wins over all plays no role
+    right = paired[::3]
+    for i, name in enumerate(classes):
+        if partner[name]:
+            scores[i, label[name if name in right else partner[name]]] = 1.0
+    index.videos = [Video(video.id, results.REPOSITORY, video.label) for video in index.videos]
+    assert partners_told_apart(scores, index)["val_partners"] == pytest.approx(100 * len(right) / len(paired))
+    assert partners_told_apart(torch.full_like(scores, float("nan")), index) == {"val_partners": 0.0}
