@@ -510,22 +510,6 @@ def summary(
     print(f"multiply-adds: {total / 1e9:.2f} G")
 
 
-def toy_videos(
-    out: Annotated[Path, tyro.conf.Positional], *, split: Literal["train", "val"] = "val", seed: int = 0
-) -> None:
-    """Write the toy clips as mp4 files, one folder a class.
-
-    Args:
-        out: folder to write to.
-        split: which clips.
-        seed: of the data set.
-    """
-    from cpnet.data.moving_square import ToyMotion
-
-    files = ToyMotion(split, seed).write_videos(out)
-    print(f"{len(files)} videos in {out}")
-
-
 def data_check(
     root: Annotated[Path, tyro.conf.Positional],
     *,
@@ -612,7 +596,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "bench data": bench_data,
     "data check": data_check,
     "data render": data_render,
-    "toy-videos": toy_videos,
 }
 
 

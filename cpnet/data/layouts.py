@@ -50,8 +50,6 @@ FLIP_PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "images": (),
 }
-# Not in the released code, although a mirror image of one looks like the other.
-TURNING_PAIR = ("Turning Hand Clockwise", "Turning Hand Counterclockwise")
 
 
 class Video(NamedTuple):

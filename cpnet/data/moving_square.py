@@ -1,7 +1,6 @@
 """The toy data of Section 4: a 2x2 white square moves left, right, up or down on a black canvas, 7 to 9 px a step."""
 
 import hashlib
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -70,15 +69,6 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
     def digest(self) -> str:
         """SHA-256 over frames and labels."""
         return hashlib.sha256(self.frames.tobytes() + self.labels.astype("<i8").tobytes()).hexdigest()
-
-    def write_videos(self, folder: Path) -> list[Path]:
-        """Write every clip as folder/<class>/<index>.mp4 (H.264, 8 frames a second)."""
-        from cpnet.standins.encode import write_mp4
-
-        files = [folder / CLASSES[y] / f"{i:04d}.mp4" for i, y in enumerate(self.labels)]
-        for file, frames in zip(files, self.frames, strict=True):
-            write_mp4(file, frames, fps=8)
-        return files
 
 
 def _draw(seed: int, room: int, margin: int, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
