@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +15,6 @@ from cpnet.data.decode import UNREADABLE, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Index
 from cpnet.data.transforms import Augmentation, clip_generator, training_clip, view
-
-Item = TypeVar("Item", covariant=True)
 
 SUBSTITUTES = 10  # videos tried in place of a damaged one
 
@@ -43,14 +41,14 @@ class Views(NamedTuple):
 
 
 @dataclass(eq=False)
-class VideoDataset(Dataset[Item]):
+class VideoDataset(Dataset):
     """Clips of the videos of an index.
 
     Args:
         index: of the split.
         num_frames, frame_step: T of a clip, and the distance of neighbouring frames.
         size: S of a clip.
-        read: decodes frames, as `decode_frames` does; keep decoded videos in memory with `cpnet.data.cache`.
+        read: decodes frames, as `decode_frames` does or `cpnet.data.cache.DiskCache`.
     """
 
     index: Index
@@ -62,7 +60,7 @@ class VideoDataset(Dataset[Item]):
 
 
 @dataclass(eq=False)
-class TrainingClips(VideoDataset[Sample]):
+class TrainingClips(VideoDataset):
     """One random clip of each video an epoch; the same for the same seed, epoch and index, whichever worker loads it.
 
     A video that cannot be read is replaced by another one, drawn from the same seed, epoch and index.
@@ -114,7 +112,7 @@ class TrainingClips(VideoDataset[Sample]):
 
 
 @dataclass(eq=False)
-class EvaluationViews(VideoDataset[Views]):
+class EvaluationViews(VideoDataset):
     """All views of each video that a split lists; one that cannot be read is never replaced.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -23,6 +23,7 @@ from cpnet.engine.accelerator import best_device, make_accelerator, mixed_precis
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from cpnet.engine.recipe import Phase, Recipe, batch_norm_momentum, learning_rate, make_optimizer
 from cpnet.progress import progress_bar
+from cpnet.results import write_atomically
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -257,13 +258,7 @@ class _Log:
     def write(self, history: list[Epoch]) -> None:
         """Bring the files up to date."""
         if self.main:
-            columns = dict.fromkeys(name for epoch in history for name in epoch)
-            unfinished = self.folder / ".log.csv.part"
-            with unfinished.open("w", newline="") as file:
-                rows = csv.DictWriter(file, columns, lineterminator="\n")
-                rows.writeheader()
-                rows.writerows(history)
-            unfinished.replace(self.folder / "log.csv")
+            write_atomically(self.folder / "log.csv", pd.DataFrame(history).to_csv(index=False).encode())
         if self.writer is not None:
             for number, epoch in enumerate(history[self.seen :], self.seen + 1):
                 for name, value in epoch.items():

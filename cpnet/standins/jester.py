@@ -3,7 +3,6 @@
 Left and right are the picture's. Of a gesture with a partner, both are filmed alike, and one is played backwards.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +21,7 @@ from cpnet.standins.canvas import (
     texture,
     tremble,
 )
-from cpnet.standins.classes import Class, pairs
+from cpnet.standins.classes import Action, Class, pairs
 from cpnet.standins.hand import FINGERS, FLAT, OPEN, THUMB, TWO_FINGERS, Pose, draw_hand, skin
 
 FPS = 12.0
@@ -50,9 +49,6 @@ class Gesture:
     def wave(self, cycles: float) -> np.ndarray:
         """A sine of so many cycles from a random phase, over the time the gesture takes."""
         return np.sin(2 * np.pi * (cycles * self.progress + self.random.rand()))
-
-
-Action = Callable[[Gesture], None]
 
 
 def slide(pose: Pose, x: float, y: float) -> Action:
@@ -149,7 +145,7 @@ def show(pose: Pose, angle: float = 0.0) -> Action:
     return act
 
 
-CLASSES: dict[str, Class[Gesture]] = pairs(
+CLASSES: dict[str, Class] = pairs(
     ("Swiping Right", "Swiping Left", slide(FLAT, 1, 0)),
     ("Swiping Down", "Swiping Up", slide(FLAT, 0, 1)),
     ("Sliding Two Fingers Right", "Sliding Two Fingers Left", slide(TWO_FINGERS, 1, 0)),

@@ -1,13 +1,12 @@
 """A stand-in for Kinetics: most classes are told by object and scene, others share both and differ in motion."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from cpnet.standins.canvas import Camera, Layer, Random, even, film, tremble
-from cpnet.standins.classes import Class
+from cpnet.standins.classes import Action, Class
 from cpnet.standins.pictures import OBJECTS, SCENES, draw_object
 
 RATES = (15.0, 24.0, 25.0, 30000 / 1001, 30.0)  # frames a second
@@ -114,7 +113,7 @@ def roll(shot: Shot) -> None:
 
 
 @dataclass(frozen=True)
-class Picture(Class[Shot]):
+class Picture(Class):
     """A class with its object and its scene."""
 
     object: str = ""
@@ -125,7 +124,7 @@ BACKWARDS = {rise: sink, sink: rise, grow: shrink, shrink: grow}  # what the sam
 BY_ORDER = {"rising": rise, "sinking": sink, "coming closer": grow, "going away": shrink}
 
 
-def _alone(object: str, scene: str, name: str, act: Callable[[Shot], None]) -> dict[str, Picture]:
+def _alone(object: str, scene: str, name: str, act: Action) -> dict[str, Picture]:
     """A class that its object and its scene decide, by name."""
     return {f"{object} {name} ({scene})": Picture(act, decided_by="appearance", object=object, scene=scene)}
 

@@ -4,14 +4,13 @@ Every clip shows a textured background, a hand, an object A, an object B and som
 the class. Of the classes that motion decides, each is filmed exactly like its partner, and played backwards.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from cpnet.standins.canvas import PATCH, Camera, Layer, Random, background, even, film, played, thing, tremble
-from cpnet.standins.classes import Class, pairs
+from cpnet.standins.classes import Action, Class, pairs
 from cpnet.standins.hand import GRIP, draw_hand, skin
 
 # How hard the data are is frozen: book/data.md says how these were chosen.
@@ -65,9 +64,6 @@ class Stage:
         ]
         free = [place for place, gap in zip(places, gaps, strict=True) if gap > 0.34]
         self.b.x, self.b.y = free[0] if free else places[int(np.argmax(gaps))]
-
-
-Action = Callable[[Stage], None]
 
 
 def shift(across: bool, hand: float) -> Action:
@@ -212,7 +208,7 @@ def _along_line(stage: Stage, angle: float, a: np.ndarray, b: np.ndarray) -> Non
 
 
 LEFT, RIGHT, ABOVE = np.pi, 0.0, -np.pi / 2
-CLASSES: dict[str, Class[Stage]] = pairs(
+CLASSES: dict[str, Class] = pairs(
     ("Pushing something from left to right", "Pulling something from right to left", shift(True, LEFT)),
     ("Pulling something from left to right", "Pushing something from right to left", shift(True, RIGHT)),
     ("Moving something down", "Moving something up", shift(False, ABOVE)),

@@ -13,7 +13,7 @@ from cpnet.__main__ import main
 from cpnet.data.layouts import read_index
 from cpnet.data.videos import EvaluationViews, TrainingClips
 from cpnet.standins import NAMES, class_table, digest, examples, jester, kinetics, render, something
-from cpnet.standins.write import Spec, plan
+from cpnet.standins.write import Spec, clips_of
 
 TRAIN, VAL, SIZE = 10, 4, 32
 
@@ -36,7 +36,7 @@ def data(tmp_path_factory):
 def test_the_reader_of_the_official_layout_reads_it(data, name):
     for index, count in zip(both_splits(name, data[name]), (TRAIN, VAL), strict=True):
         assert len(index.videos) == count and not index.missing and not index.malformed
-        planned = [clip for clip in plan(Spec(name, TRAIN, VAL, SIZE, 0)) if clip.split == index.split]
+        planned = [clip for clip in clips_of(Spec(name, TRAIN, VAL, SIZE, 0)) if clip.split == index.split]
         assert {(v.id, index.classes[v.label]) for v in index.videos} == {(clip.id, clip.label) for clip in planned}
     assert not (data[name] / ".unfinished").exists()
 
@@ -110,7 +110,7 @@ def test_a_digest_sees_a_label_and_a_pixel(tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_clips_do_not_depend_on_how_many_there_are_and_classes_take_turns(name):
-    few, many = (plan(Spec(name, train, 3, SIZE, 0)) for train in (40, 200))
+    few, many = (clips_of(Spec(name, train, 3, SIZE, 0)) for train in (40, 200))
     assert [clip.label for clip in few[:40]] == [clip.label for clip in many[:40]]
     classes = len({clip.label for clip in many})
     assert len({clip.label for clip in many[:classes]}) == classes
