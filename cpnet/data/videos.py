@@ -59,7 +59,7 @@ class VideoDataset(Dataset):
     read: Reader = field(default_factory=IsolatedDecoder)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class TrainingClips(VideoDataset):
     """One random clip of each video an epoch; the same for the same seed, epoch and index, whichever worker loads it.
 
@@ -71,7 +71,6 @@ class TrainingClips(VideoDataset):
         flip_label_map, augmentation: see `cpnet.data.transforms.training_clip`.
     """
 
-    _: KW_ONLY
     seed: int = 0
     flip_label_map: Mapping[int, int] | None = None
     augmentation: Augmentation = "released"
@@ -111,7 +110,7 @@ class TrainingClips(VideoDataset):
         )
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class EvaluationViews(VideoDataset):
     """All views of each video that a split lists; one that cannot be read is never replaced.
 
@@ -122,7 +121,6 @@ class EvaluationViews(VideoDataset):
         shuffled: give each clip's frames out of order, in one that is drawn for each video; a control.
     """
 
-    _: KW_ONLY
     num_clips: int = 1
     num_crops: int = 1
     short_side: int | None = None

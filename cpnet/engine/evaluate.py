@@ -86,11 +86,7 @@ def score_videos(
     accelerator = accelerator or make_accelerator(best_device())
     model.to(accelerator.device).eval()
     batches = evaluation_batches(
-        views,
-        batch_size,
-        workers=workers,
-        process=accelerator.process_index,
-        processes=accelerator.num_processes,
+        views, batch_size, workers=workers, process=accelerator.process_index, processes=accelerator.num_processes
     )
     found: list[tuple[int, Tensor]] = []
     show = progress and accelerator.is_main_process

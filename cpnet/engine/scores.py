@@ -83,41 +83,34 @@ def write_submissions(folder: Path, dataset: Literal["kinetics", "something", "j
     video, times = max(Counter(scores.ids).items(), key=lambda item: item[1], default=("", 0))
     if times > 1:
         raise ValueError(f"id {video!r} comes {times} times: give each video once")
-    write = _activitynet if dataset == "kinetics" else _twentybn
-    paths = write(folder, dataset, scores, _ranking(scores.scores))
+    # The five best classes of each row, best first, the lower number of equals first; of NaN the first five.
+    best = scores.scores.nan_to_num().sort(dim=1, descending=True, stable=True).indices[:, :LISTED].tolist()
+    files = _activitynet(scores, best) if dataset == "kinetics" else _twentybn(scores, best)
+    for name, text in files.items():
+        write_atomically(folder / f"{dataset}-test{name}", text.encode())
     unread = int(scores.scores.isnan().any(1).count_nonzero())
     if unread:
         print(f"{unread} of {len(scores.ids)} videos could not be read: they are given the first classes, in order")
-    return paths
+    return [folder / f"{dataset}-test{name}" for name in files]
 
 
-def _ranking(scores: Tensor) -> list[list[int]]:
-    """The five best classes of each row, best first, the lower number of equals first; of NaN the first five."""
-    return scores.nan_to_num().sort(dim=1, descending=True, stable=True).indices[:, :LISTED].tolist()
-
-
-def _activitynet(folder: Path, dataset: str, scores: Scores, ranking: list[list[int]]) -> list[Path]:
-    values = scores.scores.nan_to_num().tolist()
+def _activitynet(scores: Scores, best: list[list[int]]) -> dict[str, str]:
+    """The file by how its name ends."""
     results = {
-        video: [{"label": scores.classes[c], "score": row[c]} for c in best]
-        for video, row, best in zip(scores.ids, values, ranking, strict=True)
+        video: [{"label": scores.classes[c], "score": row[c]} for c in classes]
+        for video, row, classes in zip(scores.ids, scores.scores.nan_to_num().tolist(), best, strict=True)
     }
     content = {"version": "KINETICS VERSION 1.0", "results": results, "external_data": {}}
-    path = folder / f"{dataset}-test.json"
-    write_atomically(path, json.dumps(content, allow_nan=False).encode())
-    return [path]
+    return {".json": json.dumps(content, allow_nan=False)}
 
 
-def _twentybn(folder: Path, dataset: str, scores: Scores, ranking: list[list[int]]) -> list[Path]:
+def _twentybn(scores: Scores, best: list[list[int]]) -> dict[str, str]:
+    """The files by how their names end."""
     for text in (*scores.ids, *scores.classes):
         if ";" in text or len(text.splitlines()) != 1:
             raise ValueError(f"{text!r} cannot stand in a line of fields between semicolons: rename it")
-    rows = {
-        "indices": [[video, *map(str, best)] for video, best in zip(scores.ids, ranking, strict=True)],
-        "labels": [[video, scores.classes[best[0]]] for video, best in zip(scores.ids, ranking, strict=True)],
+    rows = [*zip(scores.ids, best, strict=True)]
+    return {
+        "-indices.csv": "".join(f"{video};{';'.join(map(str, classes))}\n" for video, classes in rows),
+        "-labels.csv": "".join(f"{video};{scores.classes[classes[0]]}\n" for video, classes in rows),
     }
-    paths = []
-    for variant, lines in rows.items():
-        paths.append(folder / f"{dataset}-test-{variant}.csv")
-        write_atomically(paths[-1], "".join(";".join(line) + "\n" for line in lines).encode())
-    return paths

@@ -102,7 +102,9 @@ def train(
                     if validate is not None:
                         loop.share_statistics()
                         numbers |= validate(model, phase)
-                    state["history"].append({"phase": number, "epoch": epoch, "lr": loop.lr(epoch + 1)} | numbers)
+                    state["history"].append(
+                        {"phase": number, "epoch": epoch, "lr": learning_rate(recipe, phase, epoch + 1)} | numbers
+                    )
                     top1 = numbers.get("val_top1", -math.inf)
                     better, state["best"] = top1 > state["best"], max(top1, state["best"])
                     state |= {"epoch": epoch + 1, "batch": 0, "totals": None}
@@ -140,10 +142,6 @@ class _Phase:
         accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)  # `step` chooses the precision, not the network
         if compile:
             self.model = torch.compile(self.model)
-
-    def lr(self, epoch: float) -> float:
-        """Learning rate at a time in epochs."""
-        return learning_rate(self.recipe, self.phase, epoch)
 
     def bar(self, state: dict[str, Any], show: bool, title: str, position: int) -> tqdm:
         """A progress bar over all steps of the phase."""
@@ -185,7 +183,7 @@ class _Phase:
         """Change the weights once; returns the loss, hits, substituted clips and clips of this process, summed."""
         time = epoch + batch / self.steps
         for group in self.optimizer.param_groups:
-            group["lr"] = self.lr(time)
+            group["lr"] = learning_rate(self.recipe, self.phase, time)
         momentum = batch_norm_momentum(self.recipe, time)
         words = (self.recipe.seed, self.number, epoch, batch, self.accelerator.process_index)
         seed = int(np.random.SeedSequence(words).generate_state(1)[0])

@@ -90,14 +90,10 @@ class ToyNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Clips (B, 3, T, H, W) to logits (B, 4)."""
-        x = self.head(self.features(x)).relu()  # (B, C, T, H, W)
+        x = self.head(self.core(self.stem(x).relu())).relu()  # (B, C, T, H, W)
         over = (3, 4) if self.by_frame else (2, 3, 4)
         x = x.amax(over) if self.pooling == "max" else x.mean(over)
         return self.classifier(x.transpose(1, 2) if self.by_frame else x)  # of (B, T, C) or (B, C)
-
-    def features(self, x: Tensor) -> Tensor:
-        """Output of the core, (B, C, T, H, W)."""
-        return self.core(self.stem(x).relu())
 
 
 @register_model

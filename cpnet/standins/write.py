@@ -20,8 +20,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cpnet.data.decode import Reader, decode_frames
-from cpnet.data.layouts import Dataset, Index
+from cpnet.data.layouts import Dataset
 from cpnet.lock import locked
 from cpnet.progress import progress_bar
 from cpnet.results import write_atomically
@@ -148,15 +147,6 @@ def class_table(name: Dataset) -> pd.DataFrame:
     classes = _module(name).CLASSES
     rows = [(label, classes[label].decided_by, classes[label].partner or "") for label in class_names(name)]
     return pd.DataFrame(rows, columns=["class", "decided by", "partner, played backwards"]).set_index("class")
-
-
-def digest(index: Index, read: Reader = decode_frames) -> str:
-    """SHA-256 of ids, labels and decoded frames, in the order of the index."""
-    sums = hashlib.sha256()
-    for video in index.videos:
-        sums.update(f"{video.id} {video.label}\n".encode())
-        sums.update(read(video.path, range).tobytes())
-    return sums.hexdigest()
 
 
 def _claim(out: Path, spec: Spec) -> None:
