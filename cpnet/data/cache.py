@@ -17,7 +17,7 @@ class DiskCache:
     each time, so that a cache never changes what is returned.
 
     Args:
-        read: decodes a video.
+        read: what decodes a video.
         folder: where the arrays are; a video is told by its path, size and time.
     """
 

@@ -22,10 +22,10 @@ def random_clip(length: int, num_frames: int, frame_step: int, generator: torch.
     """Frames of a training clip: a start drawn uniformly from where the clip fits, then every `frame_step`-th frame.
 
     Args:
-        length: frames of the video.
-        num_frames: T of the clip.
+        length: number of frames of the video.
+        num_frames: number T of frames of the clip.
         frame_step: distance of neighbouring frames.
-        generator: source of the draw.
+        generator: source of the random draw.
 
     Raises:
         ValueError: an argument below 1.
@@ -58,7 +58,7 @@ def crops(height: int, width: int, size: int, num_crops: int) -> list[Crop]:
     """Spatial views of a frame.
 
     Args:
-        height, width: of the frame, after `resized`.
+        height, width: size of the frame, after `resized`.
         size: side of the square crops.
         num_crops: 1, the centre; 5, the corners and the centre; 10, these and their mirror images; 3, 6 or 8, along the
             long side from end to end.

@@ -28,8 +28,8 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
     Args:
         split: "train" (1000 clips) or "val" (200).
         seed: seed of the whole data set, both splits.
-        placement: see above.
-        margin: black pixels between the square and every edge, 0 to 4; only for `placement="inside"`.
+        placement: "inside" or "naive", see above.
+        margin: number of black pixels between the square and every edge, 0 to 4; only for `placement="inside"`.
         size, num_frames: canvas and clip length, 32 and 4 in the paper; less makes a miniature for quick checks.
     """
 

@@ -38,9 +38,9 @@ def training_clip(
 
     Args:
         frames: (T, H, W, 3), uint8 RGB.
-        label: of the video.
-        size: S of the clip.
-        generator: source of all draws.
+        label: class of the video.
+        size: height and width S of the clip.
+        generator: source of all random draws.
         flip_label_map: labels that swap when a clip is mirrored, {} if none does; None to mirror no clip.
         augmentation: "released", as the released code; "crops", without the colours; "none", the view of a test.
 

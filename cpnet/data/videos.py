@@ -45,10 +45,10 @@ class VideoDataset(Dataset):
     """Clips of the videos of an index.
 
     Args:
-        index: of the split.
-        num_frames, frame_step: T of a clip, and the distance of neighbouring frames.
-        size: S of a clip.
-        read: decodes frames, as `decode_frames` does or `cpnet.data.cache.DiskCache`.
+        index: what a split lists.
+        num_frames, frame_step: length T of a clip, and the distance of its neighbouring frames.
+        size: height and width S of a clip.
+        read: what decodes frames, called as `decode_frames`; `cpnet.data.cache` keeps them.
     """
 
     index: Index
@@ -67,7 +67,7 @@ class TrainingClips(VideoDataset):
 
     Args:
         index, num_frames, frame_step, size, read: see `VideoDataset`.
-        seed: of all draws.
+        seed: seed of all random draws.
         flip_label_map, augmentation: see `cpnet.data.transforms.training_clip`.
     """
 
@@ -116,9 +116,9 @@ class EvaluationViews(VideoDataset):
 
     Args:
         index, num_frames, frame_step, size, read: see `VideoDataset`. Missing and quarantined videos count too.
-        num_clips, num_crops: views in time and in space, see `cpnet.data.clips`.
-        short_side: at least `size`, to which frames are resized; `size` if None.
-        shuffled: give each clip's frames out of order, in one that is drawn for each video; a control.
+        num_clips, num_crops: number of views in time and in space, see `cpnet.data.clips`.
+        short_side: short side to which frames are resized, at least `size`; `size` if None.
+        shuffled: give each clip's frames in an order that is drawn for each video, as a control.
     """
 
     num_clips: int = 1

@@ -75,10 +75,10 @@ def score_videos(
 
     Args:
         accelerator: device, precision and processes; one process on the best device if None.
-        batch_size: videos that are loaded together.
-        clips_at_once: views that the network sees together.
-        workers: that load videos.
-        position: line of the progress bar.
+        batch_size: number of videos that are loaded together.
+        clips_at_once: number of views that the network sees together.
+        workers: number of processes that load videos.
+        position: line of the progress bar, where several run side by side.
 
     Returns:
         (videos, classes), float32 on the CPU, the same in all processes; NaN for videos that cannot be read.

@@ -59,11 +59,11 @@ def train(
     Args:
         model: maps clips (B, 3, T, S, S) to logits (B, classes).
         clips: makes the training set of a phase.
-        folder: of the checkpoints, and of "log.csv": the numbers of each epoch up to the last checkpoint, one a row.
+        folder: where checkpoints go, and "log.csv": the numbers of each epoch up to the last checkpoint, one a row.
         validate: called after each epoch, in all processes; of its numbers, "val_top1" tells which checkpoint is best.
         accelerator: device, precision and processes; the best device, in the recipe's precision, if None.
-        workers: that load clips, in each process.
-        save_every: steps between checkpoints within an epoch.
+        workers: number of processes that load clips, for each process that trains.
+        save_every: number of steps between checkpoints within an epoch.
         compile: train the network by `torch.compile`, of which an interruption may change the rounding; the weights
             are those of the plain network.
         tensorboard: write the numbers of each epoch to "tensorboard" in `folder` too, by epochs of all phases.
@@ -102,9 +102,8 @@ def train(
                     if validate is not None:
                         loop.share_statistics()
                         numbers |= validate(model, phase)
-                    state["history"].append(
-                        {"phase": number, "epoch": epoch, "lr": learning_rate(recipe, phase, epoch + 1)} | numbers
-                    )
+                    lr = learning_rate(recipe, phase, epoch + 1)
+                    state["history"].append({"phase": number, "epoch": epoch, "lr": lr} | numbers)
                     top1 = numbers.get("val_top1", -math.inf)
                     better, state["best"] = top1 > state["best"], max(top1, state["best"])
                     state |= {"epoch": epoch + 1, "batch": 0, "totals": None}

@@ -31,7 +31,7 @@ def train(
         model: maps clips (B, C, T, H, W) to logits (B, classes).
         train_set, val_set: items (clip, label).
         lr: peak learning rate.
-        seed: order of the training clips.
+        seed: seed of the order of the training clips.
         description, position: text and line of the progress bar.
 
     Returns:

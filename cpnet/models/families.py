@@ -76,10 +76,10 @@ class Options:
     """Arguments of every network for videos.
 
     Attributes:
-        num_classes: 400 for Kinetics, 174 for Something-Something, 27 for Jester.
+        num_classes: number of scores: 400 for Kinetics, 174 for Something-Something, 27 for Jester.
         variant: "released", as the authors' code has it, or "paper", as printed; book/ambiguities.md lists the
             differences. It sets what is left at None, except positions: those of ResNet-18 are the paper's six in both.
-        width: channels of conv1 and res2, 64 in the paper; others scale with it.
+        width: number of channels of conv1 and res2, 64 in the paper; others scale with it.
         stem: strides up to res2, see `cpnet.models.resnet.STEMS`.
         dropout: share dropped before the last linear layer, 0.5 if None; of TRN, before the reduction of frame
             features, 0.8 if None.
@@ -128,7 +128,7 @@ class TRNOptions(Options):
     """Arguments of TRN.
 
     Attributes:
-        num_frames: T of every clip.
+        num_frames: number T of frames of every clip.
     """
 
     num_frames: int = 8
@@ -140,7 +140,7 @@ class NLOptions(Options):
 
     Attributes:
         positions: (stage, block) of each NL block, such as (3, 0) for the first block of res3; `NL_POSITIONS` if None.
-        subsample: halve the resolution of keys and values.
+        subsample: whether to halve the resolution of keys and values.
     """
 
     positions: Sequence[Place] | None = None
@@ -154,8 +154,8 @@ class CPNetOptions(Options):
     Attributes:
         positions: a row of the paper by name ("1", "2", "4", "6", "res3", "res4", "res5", "5" and "5_res5" of
             ResNet-18; "5" of ResNet-34 and -101), or (stage, block) of each module. "6" or "5" if None.
-        k: proposals per position; also an attribute of the net that may be set. 12 for Something-Something and Jester
-            in the paper, 8 in the released code.
+        k: number of proposals a position; also an attribute of the net that may be set. 12 for Something-Something and
+            Jester in the paper, 8 in the released code.
         hidden_fractions: widths of the hidden layers of the MLP, over the features' channels; (0.25, 0.5) in the paper.
         pool, displacement, displacement_scale, ties: see `cpnet.nn.CPModule`.
         shrink: stride at which the modules at res3 search; others search at full resolution.

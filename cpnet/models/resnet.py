@@ -112,7 +112,7 @@ class ResNet(nn.Module):
     """A residual network of clips without striding in time; its parts are named as torchvision names them.
 
     Args:
-        depth: 18, 34 or 101.
+        depth: number of layers, 18, 34 or 101.
         layers: convolutions of frames or of clips.
         num_classes, width, stem, dropout: see `cpnet.models.families.Options`.
         relation: temporal-relation head on frame features, in place of their mean, the dropout and the linear layer.

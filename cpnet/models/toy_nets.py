@@ -24,7 +24,7 @@ class ToyOptions:
     Attributes:
         kernels: "printed", as Table 1 has them, or "5x5", with the receptive field that the text states.
         padding: what convolutions see beyond the edges.
-        pooling: how all positions become one.
+        pooling: maximum or average over all positions.
         seed: seed of random ties and random frame tuples. Initial weights follow torch's global generator.
 
     Raises:
@@ -76,8 +76,8 @@ class ToyNet(nn.Module):
         stem: conv_1 with batch norm.
         core: the module under test between the convolutions.
         head: conv_2 with batch norm.
-        pooling: over all positions; over the positions of each frame if `relation` is given.
-        relation: temporal-relation head in place of the linear layer.
+        pooling: maximum or average over all positions; over those of each frame if `relation` is given.
+        relation: a temporal-relation head in place of the linear layer.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ class Class:
     """How a class is acted out.
 
     Attributes:
-        act: moves what is on stage.
+        act: function that moves what is on stage.
         backwards: whether the film is played backwards.
         decided_by: what tells the class from others.
         partner: the class that is filmed alike, and played the other way.

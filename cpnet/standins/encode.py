@@ -12,7 +12,7 @@ def write_mp4(path: Path, frames: np.ndarray, fps: float, crf: int = 10, options
 
     Args:
         crf: constant rate factor, 0 (lossless) to 51.
-        options: further ones of ffmpeg, such as ("-bf", "3").
+        options: further options of ffmpeg, such as ("-bf", "3").
 
     Raises:
         ValueError: frames of another type or shape.

@@ -25,10 +25,10 @@ class Gesture:
     random: Random
     progress: np.ndarray  # (T,) from 0 to 1
     poses: list[Pose]
-    x: np.ndarray
-    y: np.ndarray
-    radius: np.ndarray
-    angle: np.ndarray
+    x: np.ndarray | float
+    y: np.ndarray | float
+    radius: np.ndarray | float
+    angle: np.ndarray | float
     visible: bool = True
 
     def hold(self, pose: Pose) -> None:
@@ -146,15 +146,14 @@ def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
     T = random.randint(*LENGTHS)
     progress = played(random, T)
     colours = skin(random)
-    still = np.zeros(T)
     gesture = Gesture(
         random,
         progress,
         [],
-        x=still + random.uniform(-0.15, 0.15),
-        y=still + random.uniform(-0.05, 0.15),
-        radius=still + random.uniform(0.2, 0.28),
-        angle=still + random.uniform(-0.2, 0.2),
+        x=random.uniform(-0.15, 0.15),
+        y=random.uniform(-0.05, 0.15),
+        radius=random.uniform(0.2, 0.28),
+        angle=random.uniform(-0.2, 0.2),
     )
     chosen.act(gesture)
     person = _person(random, colours)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cpnet.standins.canvas import PATCH, SHAPES, WORLD, Point, Random, blotchy, cut, polygon, regular, to_image
+from cpnet.standins.canvas import PATCH, SHAPES, WORLD, Point, Random, blotchy, cut_polygon, regular, to_image
 
 Colour = tuple[int, int, int]
 Part = tuple[Sequence[Point], Colour]
@@ -107,8 +107,7 @@ def draw_object(name: str, random: Random) -> Image.Image:
     for i, (points, colour) in enumerate(OBJECTS[name]):
         change = random.uniform(-60, 60, 3) if i == 0 else random.uniform(-15, 15, 3)
         colours = blotchy(np.array(colour) + change, random, PATCH, 0.35)
-        part = cut(np.clip(colours, 0, 255), polygon(points))
-        picture.alpha_composite(part)
+        picture.alpha_composite(cut_polygon(np.clip(colours, 0, 255), points))
     return picture
 
 

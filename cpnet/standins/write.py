@@ -40,7 +40,7 @@ MIN_SIZE = 32
 
 @dataclass(frozen=True)
 class Spec:
-    """All that determines a rendered data set."""
+    """All that determines a rendered data set: its name, clips of each split, height in pixels, seed of all draws."""
 
     name: Dataset
     train: int
