@@ -13,13 +13,11 @@ def c2d_resnet18(options: Options) -> ResNet:
 
 @register_model
 def c2d_resnet34(options: Options) -> ResNet:
-    """C2D on ResNet-34."""
     return c2d(34, options)
 
 
 @register_model
 def c2d_resnet101(options: Options) -> ResNet:
-    """C2D on ResNet-101."""
     return c2d(101, options)
 
 
@@ -31,13 +29,11 @@ def c3d_resnet18(options: C3DOptions) -> ResNet:
 
 @register_model
 def c3d_resnet34(options: C3DOptions) -> ResNet:
-    """C3D on ResNet-34."""
     return c3d(34, options)
 
 
 @register_model
 def c3d_resnet101(options: C3DOptions) -> ResNet:
-    """C3D on ResNet-101."""
     return c3d(101, options)
 
 
@@ -67,13 +63,11 @@ def artnet_resnet18(options: C3DOptions) -> ResNet:
 
 @register_model
 def artnet_resnet34(options: C3DOptions) -> ResNet:
-    """ARTNet on ResNet-34."""
     return c3d(34, options, smart=True)
 
 
 @register_model
 def artnet_resnet101(options: C3DOptions) -> ResNet:
-    """ARTNet on ResNet-101."""
     return c3d(101, options, smart=True)
 
 
@@ -85,13 +79,11 @@ def trn_resnet18(options: TRNOptions) -> ResNet:
 
 @register_model
 def trn_resnet34(options: TRNOptions) -> ResNet:
-    """Multi-scale TRN on ResNet-34."""
     return trn(34, options)
 
 
 @register_model
 def trn_resnet101(options: TRNOptions) -> ResNet:
-    """Multi-scale TRN on ResNet-101."""
     return trn(101, options)
 
 

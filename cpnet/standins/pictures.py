@@ -19,14 +19,8 @@ def ellipse(x: float, y: float, rx: float, ry: float) -> list[Point]:
 
 
 WHITE, BLACK, GREY, BROWN = (245, 245, 245), (35, 35, 40), (130, 130, 135), (120, 75, 40)
-RED, YELLOW, GREEN, BLUE, ORANGE, PINK = (
-    (205, 45, 45),
-    (240, 205, 50),
-    (50, 150, 60),
-    (50, 90, 190),
-    (235, 130, 40),
-    (235, 140, 170),
-)
+RED, YELLOW, GREEN = (205, 45, 45), (240, 205, 50), (50, 150, 60)
+BLUE, ORANGE, PINK = (50, 90, 190), (235, 130, 40), (235, 140, 170)
 
 # Each object is painted from back to front; of the first part, the colour changes from clip to clip.
 OBJECTS: dict[str, list[Part]] = {

@@ -108,7 +108,8 @@ def _write(spec: Spec, out: Path, jobs: int, progress: bool) -> None:
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         written = pool.map(partial(_render_clip, spec, out), pending, chunksize=8)
         done = len(clips) - len(pending)
-        [*progress_bar(progress, iterable=written, total=len(clips), initial=done, desc=spec.name, unit="clip")]
+        for _ in progress_bar(progress, iterable=written, total=len(clips), initial=done, desc=spec.name, unit="clip"):
+            pass
     shutil.rmtree(out / UNFINISHED, ignore_errors=True)
     for split in ("train", "val"):
         _annotate(spec, out, split, [clip for clip in clips if clip.split == split])

@@ -303,7 +303,6 @@ Zooming In With Full Hand;Zooming In With Two Fingers;Zooming Out With Full Hand
 
 def test_mirror_pairs_of_jester_have_the_official_numbers():
     classes = JESTER.replace("\n", ";").split(";")
-    assert len(classes) == 27
     assert flip_label_map(classes, FLIP_PAIRS["jester"]) == {11: 12, 12: 11, 16: 17, 17: 16}
 
 
