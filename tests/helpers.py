@@ -1,6 +1,9 @@
 """Inputs and weights that several tests share."""
 
+import json
+
 import torch
+from safetensors import safe_open
 
 
 def seeded(seed):
@@ -20,3 +23,10 @@ def fill_randomly(module, seed=0):
             values = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
             tensor.copy_(values.abs() + 0.5 if name.endswith("running_var") else values)
     return module
+
+
+def read_scores(path):
+    """Scores, ids, labels and classes of a file that `save_scores` wrote."""
+    with safe_open(path, "pt") as file:
+        texts = json.loads(file.metadata()["cpnet_scores"])
+        return file.get_tensor("scores"), texts["ids"], file.get_tensor("labels").tolist(), texts["classes"]

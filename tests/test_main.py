@@ -8,10 +8,10 @@ import sys
 import pandas as pd
 import pytest
 import torch
+from helpers import read_scores
 from made_jester import make_jester
 
 from cpnet.__main__ import COMMANDS, main
-from cpnet.engine.scores import load_scores
 from cpnet.results import REPOSITORY
 
 TEXTS = ("README.md", "CONTRIBUTING.md", "results/README.md", "book/*.md", "notebooks/*.ipynb", "cpnet/**/*.py")
@@ -157,9 +157,9 @@ def test_an_evaluation_prints_accuracy_and_keeps_scores(trained, capsys, tmp_pat
     options = ["--protocol", "2x3", "--k", "4", "--dump", str(dump), "--per-class", str(by_class)]
     main(["evaluate", str(folder), "--data-root", str(root), *options])
     out = capsys.readouterr().out
-    kept = load_scores(dump)
-    top1 = 100 * (kept.scores.argmax(1) == torch.tensor(kept.labels)).double().mean().item()
-    assert f"top-1 {top1:.2f} %, top-5 100.00 %, 2x3, jester val, k 4, last checkpoint" in out and len(kept.ids) == 5
+    scores, ids, labels, _ = read_scores(dump)
+    top1 = 100 * (scores.argmax(1) == torch.tensor(labels)).double().mean().item()
+    assert f"top-1 {top1:.2f} %, top-5 100.00 %, 2x3, jester val, k 4, last checkpoint" in out and len(ids) == 5
     table = pd.read_csv(by_class)
     assert table["videos"].sum() == 5 and (table["top1"] * table["videos"]).sum() / 5 == pytest.approx(top1)
     assert table["top1"].is_monotonic_increasing
@@ -177,15 +177,13 @@ def test_a_prediction_of_any_file_is_its_evaluation(trained, capsys, tmp_path):
     root, folder = trained
     dump = tmp_path / "scores.safetensors"
     main(["evaluate", str(folder), "--data-root", str(root), "--dump", str(dump)])
-    kept = load_scores(dump)
-    video = root / "20bn-jester-v1" / kept.ids[0]
+    scores, ids, _, classes = read_scores(dump)
+    video = root / "20bn-jester-v1" / ids[0]
     capsys.readouterr()
     main(["predict", str(video), "--checkpoint", str(folder), "--protocol", "1x1", "--device", "cpu"])
     lines = capsys.readouterr().out.splitlines()
-    best = kept.scores[0].sort(descending=True)
-    assert lines == [
-        f"{100 * s:6.2f} %  {kept.classes[c]}" for s, c in zip(*map(torch.Tensor.tolist, best), strict=True)
-    ]
+    best = scores[0].sort(descending=True)
+    assert lines == [f"{100 * s:6.2f} %  {classes[c]}" for s, c in zip(*map(torch.Tensor.tolist, best), strict=True)]
 
 
 def test_torchrun_trains_and_tests_each_video_once(trained, tmp_path):

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cpnet.bench.timing import in_child
-from cpnet.data.cache import FrameCache
 from cpnet.data.clips import random_clip
 from cpnet.data.decode import Backend, decode_frames
 from cpnet.data.isolated import IsolatedDecoder
@@ -81,14 +80,10 @@ def _rates(
     index.videos = index.videos[:clips]
     choose = partial(random_clip, num_frames=num_frames, frame_step=frame_step, generator=clip_generator(0, 0, 0))
     make = partial(TrainingClips, index, num_frames=num_frames, frame_step=frame_step, size=size)
-    isolated, cached = (
-        make(read=IsolatedDecoder(backend)),
-        make(read=FrameCache(partial(decode_frames, backend=backend))),
-    )
+    isolated = make(read=IsolatedDecoder(backend))
     epochs: dict[str, Callable[[int], Iterable[object]]] = {
         "decoding alone": lambda epoch: (decode_frames(video.path, choose, backend) for video in index.videos),
         **{f"{n} workers": partial(_epoch, isolated, n) for n in workers},
-        "kept in memory": partial(_epoch, cached, 0),
     }
     return {what: _rate(epoch, repeats) for what, epoch in epochs.items()}
 

@@ -25,7 +25,7 @@ def data_check(
         splits: Which splits to check.
         backend: What reads video files.
         jobs: Processes side by side.
-        deadline: Seconds for one video, after which its decoder is killed.
+        deadline: Seconds for 64 frames, after which a decoder is killed.
         out: File of the list; quarantine.jsonl in root, where indexes look for it, if none is given.
     """
     from cpnet.data.check import check_videos

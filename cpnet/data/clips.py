@@ -22,10 +22,10 @@ def random_clip(length: int, num_frames: int, frame_step: int, generator: torch.
     """Frames of a training clip: a start drawn uniformly from where the clip fits, then every `frame_step`-th frame.
 
     Args:
-        length: frames of the video.
-        num_frames: T of the clip.
+        length: number of frames of the video.
+        num_frames: number T of frames of the clip.
         frame_step: distance of neighbouring frames.
-        generator: source of the draw.
+        generator: source of the random draw.
 
     Raises:
         ValueError: an argument below 1.
@@ -35,22 +35,15 @@ def random_clip(length: int, num_frames: int, frame_step: int, generator: torch.
     return _frames(start, length, num_frames, frame_step)
 
 
-def centre_clip(length: int, num_frames: int, frame_step: int) -> list[int]:
-    """Frames of the clip in the middle of a video; arguments and errors as of `random_clip`."""
-    return _frames(_slack(length, num_frames, frame_step) // 2, length, num_frames, frame_step)
-
-
 def even_clips(length: int, num_frames: int, frame_step: int, num_clips: int) -> list[list[int]]:
-    """Frames of `num_clips` clips whose starts are spread evenly over where a clip fits; one clip is the centre clip.
+    """Frames of `num_clips` clips whose starts are spread evenly over where a clip fits; one clip is in the middle.
 
     Arguments and errors as of `random_clip`.
     """
     if num_clips < 1:
         raise ValueError(f"num_clips={num_clips}: give 1 or more")
-    if num_clips == 1:
-        return [centre_clip(length, num_frames, frame_step)]
     slack = _slack(length, num_frames, frame_step)
-    starts = (min(length - 1, j * slack // (num_clips - 1)) for j in range(num_clips))
+    starts = [j * slack // (num_clips - 1) for j in range(num_clips)] if num_clips > 1 else [slack // 2]
     return [_frames(start, length, num_frames, frame_step) for start in starts]
 
 
@@ -65,7 +58,7 @@ def crops(height: int, width: int, size: int, num_crops: int) -> list[Crop]:
     """Spatial views of a frame.
 
     Args:
-        height, width: of the frame, after `resized`.
+        height, width: size of the frame, after `resized`.
         size: side of the square crops.
         num_crops: 1, the centre; 5, the corners and the centre; 10, these and their mirror images; 3, 6 or 8, along the
             long side from end to end.

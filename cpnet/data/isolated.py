@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,16 +22,13 @@ class DecoderDied(Exception):
 
 
 class Child:
-    """A process that answers messages; it is started when needed, and again after it died.
+    """A process that decodes; it is started when needed, and again after it died.
 
     It is no `multiprocessing.Process`, which workers of a `DataLoader` may not start.
-
-    Args:
-        serve: gets the other end of a pipe and `arguments`; importable by its name.
     """
 
-    def __init__(self, serve: Callable[..., None], *arguments: str) -> None:
-        self.serve, self.arguments = serve, arguments
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
         self.process: subprocess.Popen[bytes] | None = None
         self.connection: Connection | None = None
         self.owner = 0  # process that started the child
@@ -78,11 +74,9 @@ class Child:
 
     def _start(self) -> None:
         self.connection, theirs = Pipe()
-        call = f"from {self.serve.__module__} import {self.serve.__name__} as serve\n"
-        call += "import sys; from multiprocessing.connection import Connection\n"
-        call += "serve(Connection(int(sys.argv[1])), *sys.argv[2:])"
+        call = f"from cpnet.data.isolated import serve; serve({theirs.fileno()}, {self.backend!r})"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", call, str(theirs.fileno()), *self.arguments],
+            [sys.executable, "-c", call],
             pass_fds=[theirs.fileno()],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
         )
@@ -99,7 +93,7 @@ class IsolatedDecoder:
 
     Args:
         backend: what reads video files, see `cpnet.data.decode`.
-        deadline: seconds for one video. Then its process is killed, and the video counts as one that cannot be read.
+        deadline: seconds for one call. Then its process is killed, and the video counts as one that cannot be read.
     """
 
     def __init__(self, backend: Backend = "decord", deadline: float = DEADLINE) -> None:
@@ -112,7 +106,13 @@ class IsolatedDecoder:
         """Frames (T, H, W, 3) of a video; arguments and errors as of `decode_frames`."""
         if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:  # Pillow neither hangs nor crashes
             return decode_frames(path, indices)
-        child = self._child()
+        return self.decode_in_child(path, indices)
+
+    def decode_in_child(self, path: Path, indices: Indices) -> np.ndarray:
+        """As a call, but frames of folders and images too are decoded in the child process."""
+        if not hasattr(self.children, "child"):
+            self.children.child = Child(self.backend)
+        child = self.children.child
         try:
             answer = child.ask((path, None if callable(indices) else list(indices)), self.deadline)
             if isinstance(answer, int):  # the length: frames are chosen here, where the caller's random draws are
@@ -130,35 +130,23 @@ class IsolatedDecoder:
     def __reduce__(self) -> tuple[Any, ...]:
         return IsolatedDecoder, (self.backend, self.deadline)  # a copy starts children of its own
 
-    def _child(self) -> Child:
-        if not hasattr(self.children, "child"):
-            self.children.child = Child(serve_frames, self.backend)
-        return self.children.child
 
-
-def serve(connection: Connection, answer: Callable[[Any], object]) -> None:
-    """In a child: say that it is ready, then answer each message, until the parent is gone."""
-    connection.send("ready")
-    while True:
-        try:
-            message = connection.recv()
-        except EOFError:
-            return
-        connection.send(answer(message))
-
-
-def serve_frames(connection: Connection, backend: Backend) -> None:
+def serve(descriptor: int, backend: Backend) -> None:
     """In a child: answer a path and frame numbers, or None and numbers when asked, by frames or an exception."""
+    connection = Connection(descriptor)
 
     def choose(length: int) -> list[int]:
         connection.send(length)
         return connection.recv()
 
-    def answer(message: tuple[Path, list[int] | None]) -> np.ndarray | Exception:
-        path, indices = message
+    connection.send("ready")
+    while True:
         try:
-            return decode_frames(path, choose if indices is None else indices, backend)
+            path, indices = connection.recv()
+        except EOFError:  # the parent is gone
+            return
+        try:
+            answer: np.ndarray | Exception = decode_frames(path, choose if indices is None else indices, backend)
         except Exception as error:
-            return error
-
-    serve(connection, answer)
+            answer = error
+        connection.send(answer)

@@ -44,14 +44,9 @@ FLIP_PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Pushing something from left to right", "Pushing something from right to left"),
         ("Turning the camera left while filming something", "Turning the camera right while filming something"),
     ),
-    "jester": (
-        ("Sliding Two Fingers Left", "Sliding Two Fingers Right"),
-        ("Swiping Left", "Swiping Right"),
-    ),
+    "jester": (("Sliding Two Fingers Left", "Sliding Two Fingers Right"), ("Swiping Left", "Swiping Right")),
     "images": (),
 }
-# Not in the released code, although a mirror image of one looks like the other.
-TURNING_PAIR = ("Turning Hand Clockwise", "Turning Hand Counterclockwise")
 
 
 class Video(NamedTuple):
@@ -185,12 +180,8 @@ def _kinetics(root: Path, split: Split) -> Index:
 
 def _kinetics_tables(split: str) -> list[str]:
     names = {"train": ("train",), "val": ("val", "validate"), "test": ("test",)}[split]
-    return [
-        f"{folder}{prefix}{name}.csv"
-        for folder in ("annotations/", "")
-        for prefix in ("", "kinetics_")
-        for name in names
-    ]
+    places = ("annotations/", "annotations/kinetics_", "", "kinetics_")
+    return [f"{place}{name}.csv" for place in places for name in names]
 
 
 def _files_by_id(folder: Path) -> dict[str, Path]:

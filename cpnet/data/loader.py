@@ -20,10 +20,10 @@ def training_batches(
     """Shuffled batches of one epoch; a rest that fills no batch is left out.
 
     Args:
-        batch_size: clips in a batch, of all processes together.
-        start: batches to leave out, to go on within an epoch.
-        workers: that load side by side.
-        process, processes: number of this process, and how many share each batch.
+        batch_size: number of clips in a batch, of all processes together.
+        start: number of batches to leave out, to go on within an epoch.
+        workers: number of processes that load clips side by side.
+        process, processes: index of this process, and how many share each batch.
 
     Raises:
         ValueError: too few clips for a batch, or a batch that processes cannot share evenly.
@@ -45,7 +45,7 @@ def evaluation_batches(
     """Batches of all views of each video, in the order of the index; each video goes to one process.
 
     Args:
-        batch_size: videos in a batch.
+        batch_size: number of videos in a batch.
         workers, process, processes: as of `training_batches`.
     """
     mine = range(process, len(views), processes)

@@ -1,7 +1,6 @@
 """The toy data of Section 4: a 2x2 white square moves left, right, up or down on a black canvas, 7 to 9 px a step."""
 
 import hashlib
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -29,8 +28,8 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
     Args:
         split: "train" (1000 clips) or "val" (200).
         seed: seed of the whole data set, both splits.
-        placement: see above.
-        margin: black pixels between the square and every edge, 0 to 4; only for `placement="inside"`.
+        placement: "inside" or "naive", see above.
+        margin: number of black pixels between the square and every edge, 0 to 4; only for `placement="inside"`.
         size, num_frames: canvas and clip length, 32 and 4 in the paper; less makes a miniature for quick checks.
     """
 
@@ -70,15 +69,6 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
     def digest(self) -> str:
         """SHA-256 over frames and labels."""
         return hashlib.sha256(self.frames.tobytes() + self.labels.astype("<i8").tobytes()).hexdigest()
-
-    def write_videos(self, folder: Path) -> list[Path]:
-        """Write every clip as folder/<class>/<index>.mp4 (H.264, 8 frames a second)."""
-        from cpnet.standins.encode import write_mp4
-
-        files = [folder / CLASSES[y] / f"{i:04d}.mp4" for i, y in enumerate(self.labels)]
-        for file, frames in zip(files, self.frames, strict=True):
-            write_mp4(file, frames, fps=8)
-        return files
 
 
 def _draw(seed: int, room: int, margin: int, num_frames: int) -> tuple[np.ndarray, np.ndarray]:

@@ -38,9 +38,9 @@ def training_clip(
 
     Args:
         frames: (T, H, W, 3), uint8 RGB.
-        label: of the video.
-        size: S of the clip.
-        generator: source of all draws.
+        label: class of the video.
+        size: height and width S of the clip.
+        generator: source of all random draws.
         flip_label_map: labels that swap when a clip is mirrored, {} if none does; None to mirror no clip.
         augmentation: "released", as the released code; "crops", without the colours; "none", the view of a test.
 
@@ -54,7 +54,7 @@ def training_clip(
     cut = frames[:, top : top + height, left : left + width]
     if augmentation == "released":
         cut = jitter(cut, generator)
-    clip = _resize(_to_tensor(cut), (size, size))  # (T, 3, S, S)
+    clip = _resize(cut, (size, size))  # (T, 3, S, S)
     if flip_label_map is not None and _uniform(0, 1, generator) < 0.5:
         clip, label = clip.flip(-1), flip_label_map.get(label, label)
     return clip.transpose(0, 1), label
@@ -62,7 +62,7 @@ def training_clip(
 
 def view(frames: np.ndarray, crop: Crop, short_side: int) -> Tensor:
     """A view of a test: frames (T, H, W, 3) resized to `short_side`, and cropped; (3, T, S, S), uint8."""
-    clip = _resize(_to_tensor(frames), resized(frames.shape[1], frames.shape[2], short_side))
+    clip = _resize(frames, resized(frames.shape[1], frames.shape[2], short_side))
     return take(clip, crop).transpose(0, 1)
 
 
@@ -103,17 +103,12 @@ def jitter(frames: np.ndarray, generator: torch.Generator) -> np.ndarray:
     return mixed.astype(np.uint8)
 
 
-def _to_tensor(frames: np.ndarray) -> Tensor:
-    """(T, H, W, 3) to (T, 3, H, W)."""
-    return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
-
-
-def _resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear, of uint8 frames (T, 3, H, W)."""
-    if frames.shape[2:] == size:
-        return frames
-    resized_frames = F.interpolate(frames.float(), size, mode="bilinear", align_corners=False)
-    return resized_frames.round_().to(torch.uint8)
+def _resize(frames: np.ndarray, size: tuple[int, int]) -> Tensor:
+    """Frames (T, H, W, 3) to (T, 3, *size), bilinear, uint8."""
+    tensor = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+    if tensor.shape[2:] == size:
+        return tensor
+    return F.interpolate(tensor.float(), size, mode="bilinear", align_corners=False).round_().to(torch.uint8)
 
 
 def _uniform(low: float, high: float, generator: torch.Generator) -> float:

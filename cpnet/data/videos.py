@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +15,6 @@ from cpnet.data.decode import UNREADABLE, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Index
 from cpnet.data.transforms import Augmentation, clip_generator, training_clip, view
-
-Item = TypeVar("Item", covariant=True)
 
 SUBSTITUTES = 10  # videos tried in place of a damaged one
 
@@ -43,14 +41,14 @@ class Views(NamedTuple):
 
 
 @dataclass(eq=False)
-class VideoDataset(Dataset[Item]):
+class VideoDataset(Dataset):
     """Clips of the videos of an index.
 
     Args:
-        index: of the split.
-        num_frames, frame_step: T of a clip, and the distance of neighbouring frames.
-        size: S of a clip.
-        read: decodes frames, as `decode_frames` does; keep decoded videos in memory with `cpnet.data.cache`.
+        index: what a split lists.
+        num_frames, frame_step: length T of a clip, and the distance of its neighbouring frames.
+        size: height and width S of a clip.
+        read: what decodes frames, called as `decode_frames`; `cpnet.data.cache` keeps them.
     """
 
     index: Index
@@ -61,19 +59,18 @@ class VideoDataset(Dataset[Item]):
     read: Reader = field(default_factory=IsolatedDecoder)
 
 
-@dataclass(eq=False)
-class TrainingClips(VideoDataset[Sample]):
+@dataclass(eq=False, kw_only=True)
+class TrainingClips(VideoDataset):
     """One random clip of each video an epoch; the same for the same seed, epoch and index, whichever worker loads it.
 
     A video that cannot be read is replaced by another one, drawn from the same seed, epoch and index.
 
     Args:
         index, num_frames, frame_step, size, read: see `VideoDataset`.
-        seed: of all draws.
+        seed: seed of all random draws.
         flip_label_map, augmentation: see `cpnet.data.transforms.training_clip`.
     """
 
-    _: KW_ONLY
     seed: int = 0
     flip_label_map: Mapping[int, int] | None = None
     augmentation: Augmentation = "released"
@@ -113,18 +110,17 @@ class TrainingClips(VideoDataset[Sample]):
         )
 
 
-@dataclass(eq=False)
-class EvaluationViews(VideoDataset[Views]):
+@dataclass(eq=False, kw_only=True)
+class EvaluationViews(VideoDataset):
     """All views of each video that a split lists; one that cannot be read is never replaced.
 
     Args:
         index, num_frames, frame_step, size, read: see `VideoDataset`. Missing and quarantined videos count too.
-        num_clips, num_crops: views in time and in space, see `cpnet.data.clips`.
-        short_side: at least `size`, to which frames are resized; `size` if None.
-        shuffled: give each clip's frames out of order, in one that is drawn for each video; a control.
+        num_clips, num_crops: number of views in time and in space, see `cpnet.data.clips`.
+        short_side: short side to which frames are resized, at least `size`; `size` if None.
+        shuffled: give each clip's frames in an order that is drawn for each video, as a control.
     """
 
-    _: KW_ONLY
     num_clips: int = 1
     num_crops: int = 1
     short_side: int | None = None

@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import load_model, save_model
 from torch import nn
 
+from cpnet.results import write_atomically
+
 WEIGHTS, STATE = "model.safetensors", "state.pt"
 
 
@@ -17,7 +19,7 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, state: dict[str, 
     """Write weights and state; then name them the last checkpoint, and the best one too if `best`, and drop others.
 
     Args:
-        folder: of all checkpoints of a training.
+        folder: where all checkpoints of a training are.
         step: number of the checkpoint.
         state: tensors, numbers, strings, and lists and dictionaries of them.
     """
@@ -34,9 +36,7 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, state: dict[str, 
         shutil.rmtree(folder / name)
     unfinished.replace(folder / name)
     names = _names(folder) | {"last": name} | ({"best": name} if best else {})
-    pointer = folder / ".checkpoints.part"
-    pointer.write_text(json.dumps(names))
-    pointer.replace(folder / "checkpoints.json")
+    write_atomically(folder / "checkpoints.json", json.dumps(names).encode())
     for path in folder.glob("step-*"):
         if path.name not in names.values():
             shutil.rmtree(path)

@@ -37,12 +37,12 @@ class Protocol:
     """How videos are tested: "25x10" of the paper is `Protocol(25, 10)`.
 
     Attributes:
-        num_clips, num_crops: views in time and in space, see `cpnet.data.clips`.
+        num_clips, num_crops: number of views in time and in space, see `cpnet.data.clips`.
         size: height and width of the crops; those of training if None.
-        short_side: to which frames are resized before; `size` if None.
-        k: proposals of CP modules; those of training if None.
-        shuffled: frames out of order, a control.
-        videos: test the first ones of a split only; all if None.
+        short_side: short side to which frames are resized before; `size` if None.
+        k: number of proposals of CP modules; that of training if None.
+        shuffled: show frames out of order, as a control.
+        videos: how many of the first videos of a split are tested; all if None.
     """
 
     num_clips: int = 1

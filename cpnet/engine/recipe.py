@@ -20,11 +20,11 @@ class Phase:
     """Epochs on clips of one length; a phase starts from the weights that the one before ended with.
 
     Attributes:
-        epochs: passes over the training set.
-        num_frames: T of a clip.
+        epochs: number of passes over the training set.
+        num_frames: number T of frames of a clip.
         frame_step: distance of neighbouring frames.
         lr: base learning rate.
-        freeze_bn: batch norms keep statistics, gamma and beta; the paper's second and later phases.
+        freeze_bn: whether batch norms keep statistics, gamma and beta; the paper's second and later phases.
     """
 
     epochs: int = 100
@@ -44,20 +44,20 @@ class Recipe:
     """All that determines training but the network and the data. Defaults are the released code's.
 
     Attributes:
-        phases: one after the other.
-        batch_size: clips a step, of all processes together.
+        phases: what is trained one after the other.
+        batch_size: number of clips in a step, of all processes together.
         optimizer: "sgd" with momentum, not Nesterov's, or "adamw".
-        schedule: of the learning rate: "step", a tenth every `decay_epochs`; "cosine"; "one_cycle".
-        momentum: of SGD.
-        weight_decay: on weights only, not on biases and batch norms.
-        warmup_epochs: of linearly growing learning rate.
-        decay_epochs: of the step schedule and of `bn_schedule`.
-        min_lr: of the step and cosine schedules.
+        schedule: how the learning rate falls: "step", to a tenth every `decay_epochs`; "cosine"; "one_cycle".
+        momentum: momentum of SGD.
+        weight_decay: decay of weights only, not of biases and batch norms.
+        warmup_epochs: how long the learning rate grows linearly at first, in epochs.
+        decay_epochs: period of the step schedule and of `bn_schedule`, in epochs.
+        min_lr: lowest learning rate of the step and cosine schedules.
         bn_schedule: the momentum of batch norms' statistics is 0.5, halved every `decay_epochs`, at least 0.01; torch's
             0.1 if False.
-        precision: of the forward pass: float32, or mixed with bfloat16, or with float16 and a scaled loss. Weights,
-            gradients and the optimiser are float32.
-        seed: of order, clips, dropout and ties.
+        precision: numbers of the forward pass: float32, or mixed with bfloat16, or with float16 and a scaled loss.
+            Weights, gradients and the optimiser are float32.
+        seed: seed of the order of clips, of what is drawn from them, of dropout and of ties.
 
     Raises:
         ValueError: unknown optimiser, schedule or precision, or batch norms frozen in a phase and not in the next.

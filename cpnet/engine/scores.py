@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -23,7 +22,7 @@ class Scores(NamedTuple):
 
     Attributes:
         scores: (videos, classes) float32; a row of NaN for a video that could not be read.
-        ids: of the videos, as the data set names them.
+        ids: names of the videos, as the data set has them.
         labels: class numbers, -1 where unknown.
         classes: names by class number.
     """
@@ -34,47 +33,34 @@ class Scores(NamedTuple):
     classes: list[str]
 
 
-def save_scores(
-    path: Path, scores: Tensor, index_ids: Sequence[str], labels: Sequence[int], classes: Sequence[str]
-) -> None:
+def save_scores(path: Path, scores: Tensor, ids: Sequence[str], labels: Sequence[int], classes: Sequence[str]) -> None:
     """Write scores (videos, classes) to one safetensors file, texts as JSON in its metadata, as a whole or not at all.
 
     Args:
-        path: of the file; missing folders are made.
+        path: file to write; missing folders are made.
         scores: (videos, classes), on any device; kept as float32.
-        index_ids, labels, classes: see `Scores`; ids and labels in the order of the rows.
+        ids, labels, classes: see `Scores`; ids and labels in the order of the rows.
 
     Raises:
         ValueError: lengths that differ, an unknown label, infinity, or NaN in a part of a row.
     """
-    kept = Scores(scores.detach().cpu().float().contiguous(), list(index_ids), list(map(int, labels)), list(classes))
-    _check(path, kept)
-    texts = json.dumps({"version": 1, "ids": kept.ids, "classes": kept.classes})
-    tensors = {"scores": kept.scores, "labels": torch.tensor(kept.labels, dtype=torch.int64)}
+    scores = scores.detach().cpu().float().contiguous()
+    if scores.ndim != 2:
+        raise ValueError(f"{path}: scores are {scores.dtype} {tuple(scores.shape)}, give float32 (videos, classes)")
+    videos, width = scores.shape
+    for name, found, expected in (("ids", ids, videos), ("labels", labels, videos), ("classes", classes, width)):
+        if len(found) != expected:
+            raise ValueError(f"{path}: {len(found)} {name} for scores of shape {videos} x {width}: give {expected}")
+    for video, label in zip(ids, labels, strict=True):
+        if not NO_LABEL <= label < width:
+            raise ValueError(f"{path}: video {video!r} has label {label}: give 0 to {width - 1}, or -1 if unknown")
+    wrong = scores.isinf().any(1) | (scores.isnan().any(1) & ~scores.isnan().all(1))  # (videos,)
+    if wrong.any():
+        video = ids[int(wrong.nonzero()[0])]
+        raise ValueError(f"{path}: scores of video {video!r} are infinite, or NaN in part: give numbers, or all NaN")
+    texts = json.dumps({"version": 1, "ids": list(ids), "classes": list(classes)})
+    tensors = {"scores": scores, "labels": torch.as_tensor(labels, dtype=torch.int64)}
     write_atomically(path, save(tensors, {KEY: texts}))
-
-
-def load_scores(path: Path) -> Scores:
-    """Read what `save_scores` wrote.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: a damaged file, or one of something else; the message names the file.
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            texts = (file.metadata() or {}).get(KEY)
-            if texts is None:
-                raise ValueError(f"{path} is no file of scores, it holds {sorted(file.keys())}: is it the right file?")
-            content = json.loads(texts)
-            scores, labels = file.get_tensor("scores"), file.get_tensor("labels")
-        found = Scores(scores, list(content["ids"]), labels.tolist(), list(content["classes"]))
-    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path} is damaged, or no file of scores ({type(error).__name__}: {error}): score the videos again"
-        ) from error
-    _check(path, found)
-    return found
 
 
 def write_submissions(folder: Path, dataset: Literal["kinetics", "something", "jester"], scores: Scores) -> list[Path]:
@@ -97,59 +83,34 @@ def write_submissions(folder: Path, dataset: Literal["kinetics", "something", "j
     video, times = max(Counter(scores.ids).items(), key=lambda item: item[1], default=("", 0))
     if times > 1:
         raise ValueError(f"id {video!r} comes {times} times: give each video once")
-    write = _activitynet if dataset == "kinetics" else _twentybn
-    paths = write(folder, dataset, scores, _ranking(scores.scores))
+    # The five best classes of each row, best first, the lower number of equals first; of NaN the first five.
+    best = scores.scores.nan_to_num().sort(dim=1, descending=True, stable=True).indices[:, :LISTED].tolist()
+    files = _activitynet(scores, best) if dataset == "kinetics" else _twentybn(scores, best)
+    for name, text in files.items():
+        write_atomically(folder / f"{dataset}-test{name}", text.encode())
     unread = int(scores.scores.isnan().any(1).count_nonzero())
     if unread:
         print(f"{unread} of {len(scores.ids)} videos could not be read: they are given the first classes, in order")
-    return paths
+    return [folder / f"{dataset}-test{name}" for name in files]
 
 
-def _ranking(scores: Tensor) -> list[list[int]]:
-    """The five best classes of each row, best first, the lower number of equals first; of NaN the first five."""
-    return scores.nan_to_num().sort(dim=1, descending=True, stable=True).indices[:, :LISTED].tolist()
-
-
-def _activitynet(folder: Path, dataset: str, scores: Scores, ranking: list[list[int]]) -> list[Path]:
-    values = scores.scores.nan_to_num().tolist()
+def _activitynet(scores: Scores, best: list[list[int]]) -> dict[str, str]:
+    """The file by how its name ends."""
     results = {
-        video: [{"label": scores.classes[c], "score": row[c]} for c in best]
-        for video, row, best in zip(scores.ids, values, ranking, strict=True)
+        video: [{"label": scores.classes[c], "score": row[c]} for c in classes]
+        for video, row, classes in zip(scores.ids, scores.scores.nan_to_num().tolist(), best, strict=True)
     }
     content = {"version": "KINETICS VERSION 1.0", "results": results, "external_data": {}}
-    path = folder / f"{dataset}-test.json"
-    write_atomically(path, json.dumps(content, allow_nan=False).encode())
-    return [path]
+    return {".json": json.dumps(content, allow_nan=False)}
 
 
-def _twentybn(folder: Path, dataset: str, scores: Scores, ranking: list[list[int]]) -> list[Path]:
+def _twentybn(scores: Scores, best: list[list[int]]) -> dict[str, str]:
+    """The files by how their names end."""
     for text in (*scores.ids, *scores.classes):
         if ";" in text or len(text.splitlines()) != 1:
             raise ValueError(f"{text!r} cannot stand in a line of fields between semicolons: rename it")
-    rows = {
-        "indices": [[video, *map(str, best)] for video, best in zip(scores.ids, ranking, strict=True)],
-        "labels": [[video, scores.classes[best[0]]] for video, best in zip(scores.ids, ranking, strict=True)],
+    rows = [*zip(scores.ids, best, strict=True)]
+    return {
+        "-indices.csv": "".join(f"{video};{';'.join(map(str, classes))}\n" for video, classes in rows),
+        "-labels.csv": "".join(f"{video};{scores.classes[classes[0]]}\n" for video, classes in rows),
     }
-    paths = []
-    for variant, lines in rows.items():
-        paths.append(folder / f"{dataset}-test-{variant}.csv")
-        write_atomically(paths[-1], "".join(";".join(line) + "\n" for line in lines).encode())
-    return paths
-
-
-def _check(path: Path, scores: Scores) -> None:
-    """Raise ValueError, naming the file, for what are no scores of videos."""
-    values, ids, labels, classes = scores
-    if values.ndim != 2 or values.dtype != torch.float32:
-        raise ValueError(f"{path}: scores are {values.dtype} {tuple(values.shape)}, give float32 (videos, classes)")
-    videos, width = values.shape
-    for name, found, expected in (("ids", ids, videos), ("labels", labels, videos), ("classes", classes, width)):
-        if len(found) != expected:
-            raise ValueError(f"{path}: {len(found)} {name} for scores of shape {videos} x {width}: give {expected}")
-    for video, label in zip(ids, labels, strict=True):
-        if not NO_LABEL <= label < width:
-            raise ValueError(f"{path}: video {video!r} has label {label}: give 0 to {width - 1}, or -1 if unknown")
-    wrong = values.isinf().any(1) | (values.isnan().any(1) & ~values.isnan().all(1))  # (videos,)
-    if wrong.any():
-        video = ids[int(wrong.nonzero()[0])]
-        raise ValueError(f"{path}: scores of video {video!r} are infinite, or NaN in part: give numbers, or all NaN")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -23,6 +23,7 @@ from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint, save_check
 from cpnet.engine.machine import Machine, mixed_precision
 from cpnet.engine.recipe import Phase, Recipe, batch_norm_momentum, learning_rate, make_optimizer
 from cpnet.progress import progress_bar
+from cpnet.results import write_atomically
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -93,7 +94,8 @@ def train(
                     if validate is not None:
                         loop.share_statistics()
                         numbers |= validate(model, phase)
-                    state["history"].append({"phase": number, "epoch": epoch, "lr": loop.lr(epoch + 1)} | numbers)
+                    lr = learning_rate(recipe, phase, epoch + 1)
+                    state["history"].append({"phase": number, "epoch": epoch, "lr": lr} | numbers)
                     top1 = numbers.get("val_top1", -math.inf)
                     better, state["best"] = top1 > state["best"], max(top1, state["best"])
                     state |= {"epoch": epoch + 1, "batch": 0, "totals": None}
@@ -132,10 +134,6 @@ class _Phase:
         accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)  # `step` chooses the precision, not the network
         if machine.compile:
             self.model = torch.compile(self.model)
-
-    def lr(self, epoch: float) -> float:
-        """Learning rate at a time in epochs."""
-        return learning_rate(self.recipe, self.phase, epoch)
 
     def bar(self, state: dict[str, Any], main: bool) -> tqdm:
         """A progress bar over all steps of the phase, in the main process."""
@@ -177,7 +175,7 @@ class _Phase:
         """Change the weights once; returns the loss, hits, substituted clips and clips of this process, summed."""
         time = epoch + batch / self.steps
         for group in self.optimizer.param_groups:
-            group["lr"] = self.lr(time)
+            group["lr"] = learning_rate(self.recipe, self.phase, time)
         momentum = batch_norm_momentum(self.recipe, time)
         words = (self.recipe.seed, self.number, epoch, batch, self.accelerator.process_index)
         seed = int(np.random.SeedSequence(words).generate_state(1)[0])
@@ -250,13 +248,7 @@ class _Log:
     def write(self, history: list[Epoch]) -> None:
         """Bring the files up to date."""
         if self.main:
-            columns = dict.fromkeys(name for epoch in history for name in epoch)
-            unfinished = self.folder / ".log.csv.part"
-            with unfinished.open("w", newline="") as file:
-                rows = csv.DictWriter(file, columns, lineterminator="\n")
-                rows.writeheader()
-                rows.writerows(history)
-            unfinished.replace(self.folder / "log.csv")
+            write_atomically(self.folder / "log.csv", pd.DataFrame(history).to_csv(index=False).encode())
         if self.writer is not None:
             for number, epoch in enumerate(history[self.seen :], self.seen + 1):
                 for name, value in epoch.items():

@@ -1,24 +1,17 @@
-"""The six families of networks, each on ResNet-18, -34 and -101: `create_model("cpnet_resnet18", positions="4")`.
+"""The six families of networks for videos, and their options; `cpnet.models.video_nets` names each on each ResNet."""
 
-A model takes all `Options`, and the keyword arguments of its family.
-"""
-
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
-
-from torch import nn
+from typing import Any, Literal, NamedTuple
 
 from cpnet.models.pretrained import load_pretrained
-from cpnet.models.registry import add_model
-from cpnet.models.resnet import BLOCKS, CPNet, Layers, Place, ResNet, Stem
+from cpnet.models.resnet import CPNet, Layers, Place, ResNet, Stem
 from cpnet.nn import CPModule, MultiScaleRelation, NonLocalBlock
 from cpnet.nn.correspondence import Pool
 from cpnet.nn.proposals import Ties
 
-Net = TypeVar("Net", bound=ResNet)
+FAMILIES = ("c2d", "c3d", "nl", "artnet", "trn", "cpnet")
 VariantName = Literal["released", "paper"]
 
 
@@ -78,19 +71,23 @@ NL_POSITIONS: dict[int, tuple[Place, ...]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
-    """Arguments of every network.
+    """Arguments of every network for videos.
 
     Attributes:
-        num_classes: 400 for Kinetics, 174 for Something-Something, 27 for Jester.
+        num_classes: number of scores: 400 for Kinetics, 174 for Something-Something, 27 for Jester.
         variant: "released", as the authors' code has it, or "paper", as printed; book/ambiguities.md lists the
             differences. It sets what is left at None, except positions: those of ResNet-18 are the paper's six in both.
-        width: channels of conv1 and res2, 64 in the paper; others scale with it.
+        width: number of channels of conv1 and res2, 64 in the paper; others scale with it.
         stem: strides up to res2, see `cpnet.models.resnet.STEMS`.
-        dropout: before the last linear layer, 0.5 if None; of TRN, before the reduction of frame features, 0.8 if None.
+        dropout: share dropped before the last linear layer, 0.5 if None; of TRN, before the reduction of frame
+            features, 0.8 if None.
         pretrained: "imagenet", or a file of weights with torchvision's names; see `cpnet.models.pretrained`.
-        seed: of random ties and random frame tuples. Initial weights follow torch's global generator.
+        seed: seed of random ties and random frame tuples. Initial weights follow torch's global generator.
+
+    Raises:
+        ValueError: unknown variant.
     """
 
     num_classes: int = 400
@@ -101,120 +98,141 @@ class Options:
     pretrained: str | Path | None = None
     seed: int = 0
 
-    def resnet(self, depth: int, layers: Layers, kind: type[Net], relation: nn.Module | None = None) -> Net:
-        """A network as these options say."""
-        return kind(
-            depth,
-            layers,
-            num_classes=self.num_classes,
-            width=self.width,
-            stem=self.stem or _variant(self.variant).stem[depth],
-            dropout=0.5 if self.dropout is None else self.dropout,
-            relation=relation,
-        )
+    def __post_init__(self) -> None:
+        if self.variant not in VARIANTS:
+            raise ValueError(f"variant={self.variant!r}: choose one of {', '.join(VARIANTS)}")
+
+    def shared(self, depth: int) -> dict[str, Any]:
+        """Arguments of `ResNet` that mean the same in every family."""
+        return {
+            "num_classes": self.num_classes,
+            "width": self.width,
+            "stem": self.stem or VARIANTS[self.variant].stem[depth],
+            "dropout": 0.5 if self.dropout is None else self.dropout,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class C3DOptions(Options):
+    """Arguments of C3D and ARTNet.
+
+    Attributes:
+        shortcut_kernel: size of the convolutions in shortcuts; 3 in the release of ARTNet.
+    """
+
+    shortcut_kernel: Literal[1, 3] = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TRNOptions(Options):
+    """Arguments of TRN.
+
+    Attributes:
+        num_frames: number T of frames of every clip.
+    """
+
+    num_frames: int = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class NLOptions(Options):
+    """Arguments of NL C2D.
+
+    Attributes:
+        positions: (stage, block) of each NL block, such as (3, 0) for the first block of res3; `NL_POSITIONS` if None.
+        subsample: whether to halve the resolution of keys and values.
+    """
+
+    positions: Sequence[Place] | None = None
+    subsample: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class CPNetOptions(Options):
+    """Arguments of CPNet.
+
+    Attributes:
+        positions: a row of the paper by name ("1", "2", "4", "6", "res3", "res4", "res5", "5" and "5_res5" of
+            ResNet-18; "5" of ResNet-34 and -101), or (stage, block) of each module. "6" or "5" if None.
+        k: number of proposals a position; also an attribute of the net that may be set. 12 for Something-Something and
+            Jester in the paper, 8 in the released code.
+        hidden_fractions: widths of the hidden layers of the MLP, over the features' channels; (0.25, 0.5) in the paper.
+        pool, displacement, displacement_scale, ties: see `cpnet.nn.CPModule`.
+        shrink: stride at which the modules at res3 search; others search at full resolution.
+    """
+
+    positions: str | Sequence[Place] | None = None
+    k: int | None = None
+    hidden_fractions: Sequence[float] | None = None
+    pool: Pool | None = None
+    shrink: int | None = None
+    displacement: bool = True
+    displacement_scale: float = 1.0
+    ties: Ties = "random"
 
 
 def c2d(depth: int, options: Options) -> ResNet:
     """C2D: convolutions of frames; clips are averaged after the last."""
-    return options.resnet(depth, Layers(), ResNet)
+    return load_pretrained(ResNet(depth, Layers(), **options.shared(depth)), options.pretrained)
 
 
-def c3d(depth: int, options: Options, *, shortcut_kernel: Literal[1, 3] = 1) -> ResNet:
+def c3d(depth: int, options: C3DOptions, smart: bool = False) -> ResNet:
     """C3D: every convolution of size 3 (and conv1) is 3 in time, with stride 1.
 
     Args:
-        shortcut_kernel: of the convolutions in shortcuts; 3 in the release of ARTNet.
+        smart: SMART blocks for conv1 and for the second convolution of each block of res2 to res4: ARTNet.
     """
-    return options.resnet(depth, Layers(3, shortcut_kernel=shortcut_kernel), ResNet)
+    layers = Layers(3, smart=smart, shortcut_kernel=options.shortcut_kernel)
+    return load_pretrained(ResNet(depth, layers, **options.shared(depth)), options.pretrained)
 
 
-def artnet(depth: int, options: Options, *, shortcut_kernel: Literal[1, 3] = 1) -> ResNet:
-    """ARTNet: C3D with SMART blocks for conv1 and for the second convolution of each block of res2 to res4."""
-    return options.resnet(depth, Layers(3, smart=True, shortcut_kernel=shortcut_kernel), ResNet)
-
-
-def trn(depth: int, options: Options, *, num_frames: int = 8) -> ResNet:
+def trn(depth: int, options: TRNOptions) -> ResNet:
     """Multi-scale TRN: convolutions of frames, then temporal relations of `num_frames` frame features."""
     features = 8 * options.width * (4 if depth > 34 else 1)
     dropout = 0.8 if options.dropout is None else options.dropout
-    head = MultiScaleRelation(features, num_frames, options.num_classes, dropout=dropout, seed=options.seed)
-    return options.resnet(depth, Layers(), ResNet, head)
+    head = MultiScaleRelation(features, options.num_frames, options.num_classes, dropout=dropout, seed=options.seed)
+    return load_pretrained(ResNet(depth, Layers(), **options.shared(depth), relation=head), options.pretrained)
 
 
-def nl(depth: int, options: Options, *, positions: Sequence[Place] | None = None, subsample: bool = True) -> ResNet:
-    """NL C2D: C2D with non-local blocks after residual blocks.
-
-    Args:
-        positions: (stage, block) of each, such as (3, 0) for the first block of res3; `NL_POSITIONS` if None.
-        subsample: halve the resolution of keys and values.
-    """
-    net = options.resnet(depth, Layers(), ResNet)
-    for place in _places(positions, {"": NL_POSITIONS[depth]}, ""):
+def nl(depth: int, options: NLOptions) -> ResNet:
+    """NL C2D: C2D with non-local blocks after residual blocks."""
+    net = ResNet(depth, Layers(), **options.shared(depth))
+    for place in _places(NL_POSITIONS[depth] if options.positions is None else options.positions, {}):
         block = net.block(place)
-        block.nl.append(NonLocalBlock(block.out_channels, subsample=subsample))
-    return net
+        block.nl.append(NonLocalBlock(block.out_channels, subsample=options.subsample))
+    return load_pretrained(net, options.pretrained)
 
 
-def cpnet(
-    depth: int,
-    options: Options,
-    *,
-    positions: str | Sequence[Place] | None = None,
-    k: int | None = None,
-    hidden_fractions: Sequence[float] | None = None,
-    pool: Pool | None = None,
-    shrink: int | None = None,
-    displacement: bool = True,
-    displacement_scale: float = 1.0,
-    ties: Ties = "random",
-) -> CPNet:
-    """CPNet: C2D with CP modules on the sums of residual blocks, before their ReLU.
-
-    Args:
-        positions: a row of the paper by name ("1", "2", "4", "6", "res3", "res4", "res5", "5" and "5_res5" of
-            ResNet-18; "5" of ResNet-34 and -101), or (stage, block) of each module. "6" or "5" if None.
-        k: proposals per position; also an attribute of the net that may be set. 12 for Something-Something and Jester
-            in the paper, 8 in the released code.
-        hidden_fractions: widths of the hidden layers of the MLP, over the features' channels; (0.25, 0.5) in the paper.
-        pool, displacement, displacement_scale, ties: see `cpnet.nn.CPModule`.
-        shrink: of the modules at res3; others search at full resolution.
-    """
-    variant = _variant(options.variant)
-    net = options.resnet(depth, Layers(), CPNet)
+def cpnet(depth: int, options: CPNetOptions) -> CPNet:
+    """CPNet: C2D with CP modules on the sums of residual blocks, before their ReLU."""
+    variant, net = VARIANTS[options.variant], CPNet(depth, Layers(), **options.shared(depth))
     narrow = variant.bottleneck[depth]
-    fractions = variant.hidden_fractions[depth] if hidden_fractions is None else hidden_fractions
+    fractions = variant.hidden_fractions[depth] if options.hidden_fractions is None else options.hidden_fractions
     if not fractions or min(fractions) <= 0 or max(fractions) > 4:
         raise ValueError(f"hidden_fractions={fractions}: give fractions of the channels, such as (0.25, 0.5)")
-    for i, place in enumerate(_places(positions, POSITIONS[depth], DEFAULT_POSITIONS[depth])):
+    shrink = variant.shrink if options.shrink is None else options.shrink
+    positions = DEFAULT_POSITIONS[depth] if options.positions is None else options.positions
+    for i, place in enumerate(_places(positions, POSITIONS[depth])):
         block = net.block(place)
         C = block.out_channels
         module = CPModule(
             C,
-            variant.k[depth] if k is None else k,
+            variant.k[depth] if options.k is None else options.k,
             tuple(max(1, int(C * fraction)) for fraction in fractions),
-            pool=pool or variant.pool,
-            shrink=(variant.shrink if shrink is None else shrink) if place[0] == 3 else 1,
+            pool=options.pool or variant.pool,
+            shrink=shrink if place[0] == 3 else 1,
             bottleneck=None if narrow is None else max(1, int(C * narrow)),
-            displacement=displacement,
-            displacement_scale=displacement_scale,
-            ties=ties,
+            displacement=options.displacement,
+            displacement_scale=options.displacement_scale,
+            ties=options.ties,
             tie_seed=1000 * options.seed + i,
         )
         block.cp.append(module)
-    return net
+    return load_pretrained(net, options.pretrained)
 
 
-def _variant(name: str) -> Variant:
-    if name not in VARIANTS:
-        raise ValueError(f"variant={name!r}: choose one of {', '.join(VARIANTS)}")
-    return VARIANTS[name]
-
-
-def _places(
-    positions: str | Sequence[Place] | None, presets: Mapping[str, tuple[Place, ...]], default: str
-) -> tuple[Place, ...]:
+def _places(positions: str | Sequence[Place], presets: Mapping[str, tuple[Place, ...]]) -> tuple[Place, ...]:
     """Positions by the name of a preset, or as given."""
-    positions = default if positions is None else positions
     if isinstance(positions, str | int) and str(positions) in presets:
         return presets[str(positions)]
     try:
@@ -222,34 +240,6 @@ def _places(
     except (TypeError, ValueError):
         places = ()
     if not places:
-        named = f"choose one of {', '.join(presets)}, or give" if any(presets) else "give"
+        named = f"choose one of {', '.join(presets)}, or give" if presets else "give"
         raise ValueError(f"positions={positions!r}: {named} (stage, block) pairs, such as [(4, 0), (4, 1)]")
     return places
-
-
-def _model(family: Callable[..., ResNet], depth: int) -> Callable[..., ResNet]:
-    """A function of all options and of the family's own arguments."""
-    shared = inspect.signature(Options).parameters
-    own = [p for p in inspect.signature(family).parameters.values() if p.kind is p.KEYWORD_ONLY]
-
-    def build(**arguments: Any) -> ResNet:
-        options = Options(**{name: value for name, value in arguments.items() if name in shared})
-        net = family(depth, options, **{name: value for name, value in arguments.items() if name not in shared})
-        return load_pretrained(net, options.pretrained)
-
-    every = [p.replace(kind=p.KEYWORD_ONLY) for p in (*shared.values(), *own)]
-    build.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
-    return build
-
-
-FAMILIES: dict[str, Callable[..., ResNet]] = {
-    "c2d": c2d,
-    "c3d": c3d,
-    "nl": nl,
-    "artnet": artnet,
-    "trn": trn,
-    "cpnet": cpnet,
-}
-for _name, _family in FAMILIES.items():
-    for _depth in BLOCKS:
-        add_model(f"{_name}_resnet{_depth}", _model(_family, _depth))

@@ -17,6 +17,7 @@ Net = TypeVar("Net", bound=ResNet)
 URL = "https://download.pytorch.org/models/{}"
 # torchvision's IMAGENET1K_V1; torch.hub checks the hash in the name.
 IMAGENET = {18: "resnet18-f37072fd.pth", 34: "resnet34-b627a593.pth", 101: "resnet101-63fe2227.pth"}
+OPTIONAL = "num_batches_tracked"  # old files lack them
 HEAD = ("fc.", "relation.")  # classes differ
 INSERTED = re.compile(r"\.(cp|nl)\.\d")  # CP modules and NL blocks; a file of another CPNet may have them
 SHOWN = 5  # keys in an error
@@ -43,14 +44,11 @@ def load_pretrained(net: Net, source: str | Path | None) -> Net:
     names = _source_names(net)
     where, weights = _read(source, net.depth)
     names |= {name: name for name in weights if name in own and INSERTED.search(name)}
-    missing = [name for name in dict.fromkeys(names.values()) if name not in weights]
+    wanted = dict.fromkeys(name for name in names.values() if not name.endswith(OPTIONAL))
+    missing = [name for name in wanted if name not in weights]
     unexpected = [name for name in weights if name not in names.values() and not name.startswith(HEAD)]
-    missing, unexpected = (
-        [name for name in keys if not name.endswith("num_batches_tracked")]  # old files lack them
-        for keys in (missing, unexpected)
-    )
-    if missing or unexpected:
-        parts = [f"{what} {_some(keys)}" for what, keys in (("lacks", missing), ("also has", unexpected)) if keys]
+    parts = [f"{what} {_some(keys)}" for what, keys in (("lacks", missing), ("also has", unexpected)) if keys]
+    if parts:
         raise ValueError(f"{where} does not fit a ResNet-{net.depth}: it {' and '.join(parts)}")
     loaded = {name: _inflate(weights[key], own[name]) for name, key in names.items() if key in weights}
     wrong = [

@@ -31,7 +31,7 @@ class Layers:
     Args:
         time: temporal size of 3D convolutions, 3 for C3D; None for 2D ones.
         smart: a SMART block for conv1 and for the second convolution of every block of res2 to res4 (ARTNet).
-        shortcut_kernel: of the convolution in a shortcut, 1 or 3.
+        shortcut_kernel: size of the convolution in a shortcut, 1 or 3.
     """
 
     def __init__(self, time: Literal[None, 1, 3] = None, *, smart: bool = False, shortcut_kernel: int = 1) -> None:
@@ -112,12 +112,9 @@ class ResNet(nn.Module):
     """A residual network of clips without striding in time; its parts are named as torchvision names them.
 
     Args:
-        depth: 18, 34 or 101.
+        depth: number of layers, 18, 34 or 101.
         layers: convolutions of frames or of clips.
-        num_classes: width of the scores.
-        width: channels of conv1 and res2; 64 in the paper.
-        stem: strides up to res2.
-        dropout: before the last linear layer.
+        num_classes, width, stem, dropout: see `cpnet.models.families.Options`.
         relation: temporal-relation head on frame features, in place of their mean, the dropout and the linear layer.
     """
 
@@ -201,12 +198,9 @@ class ResNet(nn.Module):
         Raises:
             ValueError: CP modules or NL blocks are untrained; frozen at gamma zero, they would never learn.
         """
-        last = [(name, p) for name, p in self.named_parameters() if name.endswith(GATES)]
-        untrained = [name for name, gamma in last if not gamma.any()]
-        if untrained:
-            raise ValueError(
-                f"{untrained[0]} is still zero, so what it scales could never learn: train or load it first"
-            )
+        for name, gamma in self.named_parameters():
+            if name.endswith(GATES) and not gamma.any():
+                raise ValueError(f"{name} is still zero, so what it scales could never learn: train or load it first")
         self.frozen = True
         for norm in self._batch_norms():
             for parameter in norm.parameters():

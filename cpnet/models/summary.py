@@ -101,11 +101,8 @@ def _kernel(conv: nn.Module) -> str:
     assert isinstance(conv, nn.Conv2d | nn.Conv3d)
     *t, h, w = conv.kernel_size
     stride = _spatial(conv.stride)
-    return (
-        "×".join(map(str, [h, w, *(n for n in t if n > 1)]))
-        + f", {conv.out_channels}"
-        + f", stride {stride}" * (stride > 1)
-    )
+    size = "×".join(map(str, [h, w, *(n for n in t if n > 1)]))
+    return f"{size}, {conv.out_channels}" + f", stride {stride}" * (stride > 1)
 
 
 def _spatial(stride: int | tuple[int, ...]) -> int:

@@ -1,6 +1,7 @@
 """The four toy nets of Table 1: two convolutions of 16 channels, a core module in place, pooling, one linear layer."""
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from torch import Tensor, nn
 
@@ -16,6 +17,58 @@ Padding = Literal["zeros", "replicate"]
 Pooling = Literal["max", "average"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ToyOptions:
+    """Arguments of every toy net.
+
+    Attributes:
+        kernels: "printed", as Table 1 has them, or "5x5", with the receptive field that the text states.
+        padding: what convolutions see beyond the edges.
+        pooling: maximum or average over all positions.
+        seed: seed of random ties and random frame tuples. Initial weights follow torch's global generator.
+
+    Raises:
+        ValueError: unknown kernels, padding or pooling.
+    """
+
+    kernels: Kernels = "5x5"
+    padding: Padding = "zeros"
+    pooling: Pooling = "max"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, choices in (("kernels", Kernels), ("padding", Padding), ("pooling", Pooling)):
+            value = getattr(self, name)
+            if value not in get_args(choices):
+                named = " or ".join(f'"{choice}"' for choice in get_args(choices))
+                raise ValueError(f"{name}={value!r}: choose {named}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NLToyOptions(ToyOptions):
+    """Arguments of the toy NL net; subsampled keys would leak the label through their grid."""
+
+    subsample: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TRNToyOptions(ToyOptions):
+    """Arguments of the toy TRN, for clips of `num_frames`."""
+
+    num_frames: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class CPNetToyOptions(ToyOptions):
+    """Arguments of the toy CPNet, see `cpnet.nn.CPModule`."""
+
+    k: int = 4
+    hidden: tuple[int, ...] = (16, 16)
+    pool: Pool = "before_projection"
+    displacement: bool = True
+    ties: Ties = "random"
+
+
 class ToyNet(nn.Module):
     """conv_1, ReLU, core, conv_2, ReLU, pooling over all positions, linear layer.
 
@@ -23,97 +76,66 @@ class ToyNet(nn.Module):
         stem: conv_1 with batch norm.
         core: the module under test between the convolutions.
         head: conv_2 with batch norm.
-        pooling: over all positions; over the positions of each frame if `relation` is given.
-        relation: temporal-relation head in place of the linear layer.
+        pooling: maximum or average over all positions; over those of each frame if `relation` is given.
+        relation: a temporal-relation head in place of the linear layer.
     """
 
     def __init__(
         self, stem: nn.Module, core: nn.Module, head: nn.Module, pooling: Pooling, relation: nn.Module | None = None
     ) -> None:
         super().__init__()
-        if pooling not in ("max", "average"):
-            raise ValueError(f'pooling={pooling!r}: choose "max" or "average"')
         self.stem, self.core, self.head = stem, core, head
         self.pooling, self.by_frame = pooling, relation is not None
         self.classifier = nn.Linear(WIDTH, CLASSES) if relation is None else relation
 
     def forward(self, x: Tensor) -> Tensor:
         """Clips (B, 3, T, H, W) to logits (B, 4)."""
-        x = self.head(self.features(x)).relu()  # (B, C, T, H, W)
+        x = self.head(self.core(self.stem(x).relu())).relu()  # (B, C, T, H, W)
         over = (3, 4) if self.by_frame else (2, 3, 4)
         x = x.amax(over) if self.pooling == "max" else x.mean(over)
         return self.classifier(x.transpose(1, 2) if self.by_frame else x)  # of (B, T, C) or (B, C)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Output of the core, (B, C, T, H, W)."""
-        return self.core(self.stem(x).relu())
-
 
 @register_model
-def nl_toy(
-    *,
-    kernels: Kernels = "5x5",
-    padding: Padding = "zeros",
-    pooling: Pooling = "max",
-    subsample: bool = False,
-    seed: int = 0,
-) -> ToyNet:
+def nl_toy(options: NLToyOptions) -> ToyNet:
     """I3D NL Net. Printed: conv_2 is 1x1x3, a 3x3 receptive field; "5x5" reads it as 3x3x3, as the text says."""
-    second = {"printed": (3, 1, 1), "5x5": (3, 3, 3)}[_known(kernels)]
-    block = NonLocalBlock(WIDTH, subsample=subsample)
-    return ToyNet(_conv(3, (1, 3, 3), padding), block, _conv(WIDTH, second, padding), pooling)
+    second = (3, 1, 1) if options.kernels == "printed" else (3, 3, 3)
+    block = NonLocalBlock(WIDTH, subsample=options.subsample)
+    stem, head = _conv(3, (1, 3, 3), options.padding), _conv(WIDTH, second, options.padding)
+    return ToyNet(stem, block, head, options.pooling)
 
 
 @register_model
-def artnet_toy(
-    *, kernels: Kernels = "5x5", padding: Padding = "zeros", pooling: Pooling = "max", seed: int = 0
-) -> ToyNet:
+def artnet_toy(options: ToyOptions) -> ToyNet:
     """ARTNet. Printed: conv_2 is SMART-3x3x1, without time; "5x5" reads it as SMART-3x3x3."""
-    second = {"printed": (1, 3, 3), "5x5": (3, 3, 3)}[_known(kernels)]
-    smart = nn.Sequential(SMARTBlock(WIDTH, WIDTH, second, padding_mode=padding), nn.BatchNorm3d(WIDTH))
-    return ToyNet(_conv(3, (3, 3, 3), padding), nn.Identity(), smart, pooling)
+    second = (1, 3, 3) if options.kernels == "printed" else (3, 3, 3)
+    smart = SMARTBlock(WIDTH, WIDTH, second, padding_mode=options.padding)
+    head = nn.Sequential(smart, nn.BatchNorm3d(WIDTH))
+    return ToyNet(_conv(3, (3, 3, 3), options.padding), nn.Identity(), head, options.pooling)
 
 
 @register_model
-def trn_toy(
-    *,
-    kernels: Kernels = "5x5",
-    padding: Padding = "zeros",
-    pooling: Pooling = "max",
-    num_frames: int = 4,
-    seed: int = 0,
-) -> ToyNet:
+def trn_toy(options: TRNToyOptions) -> ToyNet:
     """TRN: spatial convolutions, pooling of each frame, multi-scale temporal relations. Both readings are the same."""
-    _known(kernels)
-    relation = MultiScaleRelation(WIDTH, num_frames, CLASSES, hidden=WIDTH, dropout=0.0, seed=seed)
-    first, second = _conv(3, (1, 3, 3), padding), _conv(WIDTH, (1, 3, 3), padding)
-    return ToyNet(first, nn.Identity(), second, pooling, relation)
+    relation = MultiScaleRelation(WIDTH, options.num_frames, CLASSES, hidden=WIDTH, dropout=0.0, seed=options.seed)
+    stem, head = _conv(3, (1, 3, 3), options.padding), _conv(WIDTH, (1, 3, 3), options.padding)
+    return ToyNet(stem, nn.Identity(), head, options.pooling, relation)
 
 
 @register_model
-def cpnet_toy(
-    *,
-    kernels: Kernels = "5x5",
-    padding: Padding = "zeros",
-    pooling: Pooling = "max",
-    k: int = 4,
-    hidden: tuple[int, ...] = (16, 16),
-    pool: Pool = "before_projection",
-    displacement: bool = True,
-    ties: Ties = "random",
-    seed: int = 0,
-) -> ToyNet:
+def cpnet_toy(options: CPNetToyOptions) -> ToyNet:
     """C2D CPNet: a CP module between two spatial convolutions. Both readings are the same."""
-    _known(kernels)
-    module = CPModule(WIDTH, k, hidden, pool=pool, displacement=displacement, ties=ties, tie_seed=seed)
-    first, second = _conv(3, (1, 3, 3), padding), _conv(WIDTH, (1, 3, 3), padding)
-    return ToyNet(first, module, second, pooling)
-
-
-def _known(kernels: Kernels) -> Kernels:
-    if kernels not in ("5x5", "printed"):
-        raise ValueError(f'kernels={kernels!r}: choose "5x5" or "printed"')
-    return kernels
+    module = CPModule(
+        WIDTH,
+        options.k,
+        options.hidden,
+        pool=options.pool,
+        displacement=options.displacement,
+        ties=options.ties,
+        tie_seed=options.seed,
+    )
+    stem, head = _conv(3, (1, 3, 3), options.padding), _conv(WIDTH, (1, 3, 3), options.padding)
+    return ToyNet(stem, module, head, options.pooling)
 
 
 class FrameConv(nn.Conv2d):
@@ -127,8 +149,6 @@ class FrameConv(nn.Conv2d):
 
 def _conv(in_channels: int, kernel: tuple[int, int, int], padding: Padding) -> nn.Module:
     """Convolution (T, H, W) to 16 channels at the same size, with batch norm."""
-    if padding not in ("zeros", "replicate"):
-        raise ValueError(f'padding={padding!r}: choose "zeros" or "replicate"')
     t, h, w = kernel
     conv: nn.Module
     if t == 1:

@@ -45,7 +45,7 @@ def film(background: Image.Image, layers: Sequence[Layer], camera: Camera, shape
 
     Args:
         background: a square of side `WORLD`.
-        shape: (T, H, W).
+        shape: number of frames, height and width, (T, H, W).
     """
     T, H, W = shape
     cx, cy, zoom = (_each_frame(motion, T) for motion in (camera.x, camera.y, camera.zoom))
@@ -142,13 +142,9 @@ def cut(colours: np.ndarray, draw: Callable[[ImageDraw.ImageDraw, float], None])
     return Image.fromarray(np.clip(rgba, 0, 255).astype(np.uint8))
 
 
-def polygon(points: Sequence[Point]) -> Callable[[ImageDraw.ImageDraw, float], None]:
-    """Paints a polygon of points between -1 and 1."""
-
-    def draw(canvas: ImageDraw.ImageDraw, half: float) -> None:
-        canvas.polygon([(half * (1 + x), half * (1 + y)) for x, y in points], fill=255)
-
-    return draw
+def cut_polygon(colours: np.ndarray, points: Sequence[Point]) -> Image.Image:
+    """Of colours (n, n, 3), a polygon of points between -1 and 1."""
+    return cut(colours, lambda canvas, half: canvas.polygon([(half * (1 + x), half * (1 + y)) for x, y in points], 255))
 
 
 def regular(corners: int, dent: float = 1.0) -> list[Point]:
@@ -183,4 +179,4 @@ SHAPES: dict[str, list[Point]] = {
 def thing(random: Random) -> Image.Image:
     """A textured object of a random shape."""
     shape = SHAPES[sorted(SHAPES)[random.randint(len(SHAPES))]]
-    return cut(texture(random, PATCH, 1.2), polygon(shape))
+    return cut_polygon(texture(random, PATCH, 1.2), shape)

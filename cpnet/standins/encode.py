@@ -12,7 +12,7 @@ def write_mp4(path: Path, frames: np.ndarray, fps: float, crf: int = 10, options
 
     Args:
         crf: constant rate factor, 0 (lossless) to 51.
-        options: further ones of ffmpeg, such as ("-bf", "3").
+        options: further options of ffmpeg, such as ("-bf", "3").
 
     Raises:
         ValueError: frames of another type or shape.
@@ -25,11 +25,11 @@ def write_webm(path: Path, frames: np.ndarray, fps: float, crf: int = 30) -> Non
     _write(path, frames, fps, "libvpx-vp9", ("-crf", str(crf), "-b:v", "0", "-deadline", "realtime", "-cpu-used", "8"))
 
 
-def write_jpegs(folder: Path, frames: np.ndarray, quality: int = 90) -> None:
+def write_jpegs(folder: Path, frames: np.ndarray) -> None:
     """Write frames (T, H, W, 3) as 00001.jpg, 00002.jpg, ... into a folder, creating it."""
     folder.mkdir(parents=True, exist_ok=True)
     for i, frame in enumerate(frames, 1):
-        Image.fromarray(frame).save(folder / f"{i:05d}.jpg", quality=quality)
+        Image.fromarray(frame).save(folder / f"{i:05d}.jpg", quality=90)
 
 
 def _write(path: Path, frames: np.ndarray, fps: float, codec: str, options: tuple[str, ...]) -> None:

@@ -3,25 +3,13 @@
 Left and right are the picture's. Of a gesture with a partner, both are filmed alike, and one is played backwards.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cpnet.standins.canvas import (
-    PATCH,
-    Camera,
-    Layer,
-    Random,
-    background,
-    cut,
-    even,
-    film,
-    played,
-    texture,
-    tremble,
-)
+from cpnet.standins.canvas import PATCH, Camera, Layer, Random, background, cut, even, film, played, texture, tremble
 from cpnet.standins.classes import Class, pairs
 from cpnet.standins.hand import FINGERS, FLAT, OPEN, THUMB, TWO_FINGERS, Pose, draw_hand, skin
 
@@ -37,10 +25,10 @@ class Gesture:
     random: Random
     progress: np.ndarray  # (T,) from 0 to 1
     poses: list[Pose]
-    x: np.ndarray
-    y: np.ndarray
-    radius: np.ndarray
-    angle: np.ndarray
+    x: np.ndarray | float
+    y: np.ndarray | float
+    radius: np.ndarray | float
+    angle: np.ndarray | float
     visible: bool = True
 
     def hold(self, pose: Pose) -> None:
@@ -52,35 +40,23 @@ class Gesture:
         return np.sin(2 * np.pi * (cycles * self.progress + self.random.rand()))
 
 
-Action = Callable[[Gesture], None]
-
-
-def slide(pose: Pose, x: float, y: float) -> Action:
+def slide(gesture: Gesture, pose: Pose, x: float, y: float) -> None:
     """A pose moves in a direction."""
-
-    def act(gesture: Gesture) -> None:
-        path = gesture.random.uniform(0.35, 0.5) * (gesture.progress - 0.5)
-        gesture.hold(pose)
-        gesture.x, gesture.y = gesture.x + x * path, gesture.y + y * path
-        if pose == FLAT and y == 0:
-            gesture.angle = gesture.angle + gesture.random.uniform(0.2, 0.6) * x
-
-    return act
+    path = gesture.random.uniform(0.35, 0.5) * (gesture.progress - 0.5)
+    gesture.hold(pose)
+    gesture.x, gesture.y = gesture.x + x * path, gesture.y + y * path
+    if pose == FLAT and y == 0:
+        gesture.angle = gesture.angle + gesture.random.uniform(0.2, 0.6) * x
 
 
-def push(pose: Pose) -> Action:
+def push(gesture: Gesture, pose: Pose) -> None:
     """A pose comes towards the camera."""
-
-    def act(gesture: Gesture) -> None:
-        gesture.hold(pose)
-        gesture.radius = gesture.radius * gesture.random.uniform(1.8, 2.4) ** (gesture.progress - 0.5)
-
-    return act
+    gesture.hold(pose)
+    gesture.radius = gesture.radius * gesture.random.uniform(1.8, 2.4) ** (gesture.progress - 0.5)
 
 
-def spread(two: bool) -> Action:
+def spread(gesture: Gesture, two: bool) -> None:
     """Thumb and fingers, or thumb and index finger, come apart."""
-
     others = 0.0 if two else 1.0
 
     def pose(p: float) -> Pose:
@@ -88,10 +64,7 @@ def spread(two: bool) -> Action:
         apart, thumb, thumb_angle = 1.3 * p * others - 0.3, 0.6 + 0.4 * p, 0.2 - 1.4 * p
         return Pose(0.5 + 0.5 * p, other, other, other, apart, thumb, thumb_angle)
 
-    def act(gesture: Gesture) -> None:
-        gesture.poses = [pose(p) for p in gesture.progress]
-
-    return act
+    gesture.poses = [pose(p) for p in gesture.progress]
 
 
 def turn(gesture: Gesture) -> None:
@@ -139,35 +112,31 @@ def do_nothing(gesture: Gesture) -> None:
     gesture.visible = False
 
 
-def show(pose: Pose, angle: float = 0.0) -> Action:
+def show(gesture: Gesture, pose: Pose, angle: float = 0.0) -> None:
     """A pose is held still."""
-
-    def act(gesture: Gesture) -> None:
-        gesture.hold(pose)
-        gesture.angle = gesture.angle + angle
-
-    return act
+    gesture.hold(pose)
+    gesture.angle = gesture.angle + angle
 
 
-CLASSES: dict[str, Class[Gesture]] = pairs(
-    ("Swiping Right", "Swiping Left", slide(FLAT, 1, 0)),
-    ("Swiping Down", "Swiping Up", slide(FLAT, 0, 1)),
-    ("Sliding Two Fingers Right", "Sliding Two Fingers Left", slide(TWO_FINGERS, 1, 0)),
-    ("Sliding Two Fingers Down", "Sliding Two Fingers Up", slide(TWO_FINGERS, 0, 1)),
-    ("Pushing Hand Away", "Pulling Hand In", push(OPEN)),
-    ("Pushing Two Fingers Away", "Pulling Two Fingers In", push(TWO_FINGERS)),
+CLASSES: dict[str, Class] = pairs(
+    ("Swiping Right", "Swiping Left", partial(slide, pose=FLAT, x=1, y=0)),
+    ("Swiping Down", "Swiping Up", partial(slide, pose=FLAT, x=0, y=1)),
+    ("Sliding Two Fingers Right", "Sliding Two Fingers Left", partial(slide, pose=TWO_FINGERS, x=1, y=0)),
+    ("Sliding Two Fingers Down", "Sliding Two Fingers Up", partial(slide, pose=TWO_FINGERS, x=0, y=1)),
+    ("Pushing Hand Away", "Pulling Hand In", partial(push, pose=OPEN)),
+    ("Pushing Two Fingers Away", "Pulling Two Fingers In", partial(push, pose=TWO_FINGERS)),
     ("Rolling Hand Forward", "Rolling Hand Backward", roll),
     ("Turning Hand Clockwise", "Turning Hand Counterclockwise", turn),
-    ("Zooming In With Full Hand", "Zooming Out With Full Hand", spread(two=False)),
-    ("Zooming In With Two Fingers", "Zooming Out With Two Fingers", spread(two=True)),
+    ("Zooming In With Full Hand", "Zooming Out With Full Hand", partial(spread, two=False)),
+    ("Zooming In With Two Fingers", "Zooming Out With Two Fingers", partial(spread, two=True)),
 ) | {
     "Drumming Fingers": Class(drum),
     "Shaking Hand": Class(shake_hand),
     "Doing other things": Class(do_other_things),
     "No gesture": Class(do_nothing, decided_by="appearance"),
-    "Stop Sign": Class(show(OPEN), decided_by="nothing moves"),
-    "Thumb Up": Class(show(THUMB), decided_by="appearance"),
-    "Thumb Down": Class(show(THUMB, np.pi), decided_by="appearance"),
+    "Stop Sign": Class(partial(show, pose=OPEN), decided_by="nothing moves"),
+    "Thumb Up": Class(partial(show, pose=THUMB), decided_by="appearance"),
+    "Thumb Down": Class(partial(show, pose=THUMB, angle=np.pi), decided_by="appearance"),
 }
 
 
@@ -177,15 +146,14 @@ def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
     T = random.randint(*LENGTHS)
     progress = played(random, T)
     colours = skin(random)
-    still = np.zeros(T)
     gesture = Gesture(
         random,
         progress,
         [],
-        x=still + random.uniform(-0.15, 0.15),
-        y=still + random.uniform(-0.05, 0.15),
-        radius=still + random.uniform(0.2, 0.28),
-        angle=still + random.uniform(-0.2, 0.2),
+        x=random.uniform(-0.15, 0.15),
+        y=random.uniform(-0.05, 0.15),
+        radius=random.uniform(0.2, 0.28),
+        angle=random.uniform(-0.2, 0.2),
     )
     chosen.act(gesture)
     person = _person(random, colours)

@@ -1,14 +1,14 @@
 """A stand-in for Kinetics: most classes are told by object and scene, others share both and differ in motion."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
 from cpnet.standins.canvas import Camera, Layer, Random, even, film, tremble
-from cpnet.standins.classes import Class
-from cpnet.standins.pictures import OBJECTS, SCENES, draw_object
+from cpnet.standins.classes import Action, Class
+from cpnet.standins.pictures import OBJECTS, draw_object, draw_scene
 
 RATES = (15.0, 24.0, 25.0, 30000 / 1001, 30.0)  # frames a second
 LENGTHS = (96, 144)  # frames
@@ -39,11 +39,6 @@ class Shot:
         """(T,) from about -0.5 to 0.5, and 0 in the middle of a clip, so that partners are seen in the same places."""
         return (np.arange(self.T) - (self.T - 1) / 2 + EARLY) / self.T
 
-    def lift(self, way: float) -> None:
-        """Move upwards, or downwards."""
-        middle = self.layer.y + self.random.uniform(-0.1, 0.1)
-        self.layer.y = middle - way * self.random.uniform(0.5, 0.7) * self.progress()
-
     def side(self) -> float:
         """1 or -1: what looks the same in a mirror is not to be told by left and right."""
         return float(2 * self.random.randint(2) - 1)
@@ -54,14 +49,10 @@ def cross(shot: Shot) -> None:
     shot.glide(shot.side())
 
 
-def rise(shot: Shot) -> None:
-    """Upwards."""
-    shot.lift(1)
-
-
-def sink(shot: Shot) -> None:
-    """Downwards."""
-    shot.lift(-1)
+def lift(shot: Shot, way: int) -> None:
+    """Upwards, or downwards."""
+    middle = shot.layer.y + shot.random.uniform(-0.1, 0.1)
+    shot.layer.y = middle - way * shot.random.uniform(0.5, 0.7) * shot.progress()
 
 
 def rest(shot: Shot) -> None:
@@ -91,14 +82,9 @@ def spin(shot: Shot) -> None:
     shot.layer.angle = shot.side() * shot.cycles(80)
 
 
-def grow(shot: Shot) -> None:
-    """Towards the camera."""
-    shot.layer.radius = shot.layer.radius * 2.2 ** shot.progress()
-
-
-def shrink(shot: Shot) -> None:
-    """Away from the camera."""
-    shot.layer.radius = shot.layer.radius * 2.2 ** -shot.progress()
+def approach(shot: Shot, way: int) -> None:
+    """Towards the camera, or away from it."""
+    shot.layer.radius = shot.layer.radius * 2.2 ** (way * shot.progress())
 
 
 def rock(shot: Shot) -> None:
@@ -114,18 +100,19 @@ def roll(shot: Shot) -> None:
 
 
 @dataclass(frozen=True)
-class Picture(Class[Shot]):
+class Picture(Class):
     """A class with its object and its scene."""
 
     object: str = ""
     scene: str = ""
 
 
+rise, sink, grow, shrink = (partial(act, way=way) for act in (lift, approach) for way in (1, -1))
 BACKWARDS = {rise: sink, sink: rise, grow: shrink, shrink: grow}  # what the same film shows, played backwards
 BY_ORDER = {"rising": rise, "sinking": sink, "coming closer": grow, "going away": shrink}
 
 
-def _alone(object: str, scene: str, name: str, act: Callable[[Shot], None]) -> dict[str, Picture]:
+def _alone(object: str, scene: str, name: str, act: Action) -> dict[str, Picture]:
     """A class that its object and its scene decide, by name."""
     return {f"{object} {name} ({scene})": Picture(act, decided_by="appearance", object=object, scene=scene)}
 
@@ -190,8 +177,7 @@ def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
     angle = random.uniform(0, 2 * np.pi)
     x, y = (tremble(random, T, 0.006) + 0.3 * part * way for part in (np.cos(angle), np.sin(angle)))
     camera = Camera(x, y, random.uniform(0.75, 1.35) ** way)
-    scene = SCENES[chosen.scene](random, H)
-    frames = film(scene, [*_bystanders(random), layer], camera, (T, H, W))
+    frames = film(draw_scene(chosen.scene, random, H), [*_bystanders(random), layer], camera, (T, H, W))
     return frames, RATES[random.randint(len(RATES))]
 
 
@@ -200,9 +186,8 @@ def render_still(object: str, scene: str, height: int, random: Random) -> Image.
     x, y, angle, cx, cy = random.uniform(-1, 1, 5) * (0.3, 0.3, 0.6, 0.15, 0.15)
     layer = Layer(draw_object(object, random), x, y, random.uniform(0.12, 0.28), angle)
     camera = Camera(cx, cy, random.uniform(0.85, 1.2))
-    return Image.fromarray(
-        film(SCENES[scene](random, height), [*_bystanders(random), layer], camera, (1, height, height))[0]
-    )
+    picture = draw_scene(scene, random, height)
+    return Image.fromarray(film(picture, [*_bystanders(random), layer], camera, (1, height, height))[0])
 
 
 def _bystanders(random: Random) -> list[Layer]:

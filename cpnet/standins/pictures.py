@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cpnet.standins.canvas import PATCH, SHAPES, WORLD, Point, Random, blotchy, cut, polygon, regular, to_image
+from cpnet.standins.canvas import PATCH, SHAPES, WORLD, Point, Random, blotchy, cut_polygon, regular, to_image
 
-Part = tuple[Sequence[Point], tuple[int, int, int]]
+Colour = tuple[int, int, int]
+Part = tuple[Sequence[Point], Colour]
+Details = Callable[[ImageDraw.ImageDraw, Random, float], None]  # draws in pixels; the number is a frame's height
 
 
 def ellipse(x: float, y: float, rx: float, ry: float) -> list[Point]:
@@ -17,14 +19,8 @@ def ellipse(x: float, y: float, rx: float, ry: float) -> list[Point]:
 
 
 WHITE, BLACK, GREY, BROWN = (245, 245, 245), (35, 35, 40), (130, 130, 135), (120, 75, 40)
-RED, YELLOW, GREEN, BLUE, ORANGE, PINK = (
-    (205, 45, 45),
-    (240, 205, 50),
-    (50, 150, 60),
-    (50, 90, 190),
-    (235, 130, 40),
-    (235, 140, 170),
-)
+RED, YELLOW, GREEN = (205, 45, 45), (240, 205, 50), (50, 150, 60)
+BLUE, ORANGE, PINK = (50, 90, 190), (235, 130, 40), (235, 140, 170)
 
 # Each object is painted from back to front; of the first part, the colour changes from clip to clip.
 OBJECTS: dict[str, list[Part]] = {
@@ -105,37 +101,8 @@ def draw_object(name: str, random: Random) -> Image.Image:
     for i, (points, colour) in enumerate(OBJECTS[name]):
         change = random.uniform(-60, 60, 3) if i == 0 else random.uniform(-15, 15, 3)
         colours = blotchy(np.array(colour) + change, random, PATCH, 0.35)
-        part = cut(np.clip(colours, 0, 255), polygon(points))
-        picture.alpha_composite(part)
+        picture.alpha_composite(cut_polygon(np.clip(colours, 0, 255), points))
     return picture
-
-
-def _scene(
-    top: tuple[int, int, int], ground: tuple[int, int, int], horizon: float
-) -> Callable[[Random, int], np.ndarray]:
-    """Colours (n, n, 3) of a world with a horizon, at a height from -1 to 1 of the frame; both colours vary."""
-
-    def paint(random: Random, n: int) -> np.ndarray:
-        ys = np.linspace(-WORLD / 2, WORLD / 2, n)[:, None, None]
-        line = horizon + random.uniform(-0.06, 0.06)
-        colours = (np.array(colour) + random.uniform(-25, 25, 3) for colour in (top, ground))
-        above, below = colours
-        return blotchy(np.where(ys < line, above, below), random, n, 0.45, (6, 14, 50))
-
-    return paint
-
-
-def _drawn(
-    paint: Callable[[Random, int], np.ndarray], details: Callable[[ImageDraw.ImageDraw, Random, float], None]
-) -> Callable[[Random, int], Image.Image]:
-    """A scene with details, drawn in pixels; the last argument of `details` is a frame's height."""
-
-    def draw(random: Random, height: int) -> Image.Image:
-        image = to_image(paint(random, int(WORLD * height)))
-        details(ImageDraw.Draw(image), random, height)
-        return image
-
-    return draw
 
 
 def _places(random: Random, unit: float, count: int, low: float, high: float) -> np.ndarray:
@@ -191,13 +158,25 @@ def _trunks(canvas: ImageDraw.ImageDraw, random: Random, unit: float) -> None:
         canvas.rectangle((x * unit, 0, (x + width) * unit, (WORLD / 2 + 0.2) * unit), fill=(80, 55, 35))
 
 
-SCENES: dict[str, Callable[[Random, int], Image.Image]] = {
-    "meadow": _drawn(_scene((170, 205, 235), (85, 150, 60), -0.15), _blades),
-    "sea": _drawn(_scene((190, 215, 235), (45, 95, 150), -0.2), _waves),
-    "sky": _drawn(_scene((125, 180, 235), (125, 180, 235), 0), _clouds),
-    "road": _drawn(_scene((175, 195, 180), (95, 95, 100), 0.0), _lanes),
-    "snow": _drawn(_scene((160, 175, 195), (225, 230, 238), 0.0), _flakes),
-    "room": _drawn(_scene((215, 190, 150), (135, 95, 60), 0.25), _stripes),
-    "night": _drawn(_scene((25, 28, 60), (20, 30, 35), 0.3), _stars),
-    "forest": _drawn(_scene((95, 130, 85), (85, 75, 45), 0.2), _trunks),
+# The colours above and below the horizon, its height from -1 to 1 of the frame, and details.
+SCENES: dict[str, tuple[Colour, Colour, float, Details]] = {
+    "meadow": ((170, 205, 235), (85, 150, 60), -0.15, _blades),
+    "sea": ((190, 215, 235), (45, 95, 150), -0.2, _waves),
+    "sky": ((125, 180, 235), (125, 180, 235), 0, _clouds),
+    "road": ((175, 195, 180), (95, 95, 100), 0.0, _lanes),
+    "snow": ((160, 175, 195), (225, 230, 238), 0.0, _flakes),
+    "room": ((215, 190, 150), (135, 95, 60), 0.25, _stripes),
+    "night": ((25, 28, 60), (20, 30, 35), 0.3, _stars),
+    "forest": ((95, 130, 85), (85, 75, 45), 0.2, _trunks),
 }
+
+
+def draw_scene(name: str, random: Random, height: int) -> Image.Image:
+    """A picture of a scene, a square of side `WORLD` for frames of so many pixels of height; its colours vary."""
+    top, ground, horizon, details = SCENES[name]
+    n, line = int(WORLD * height), horizon + random.uniform(-0.06, 0.06)
+    above, below = (np.array(colour) + random.uniform(-25, 25, 3) for colour in (top, ground))
+    ys = np.linspace(-WORLD / 2, WORLD / 2, n)[:, None, None]
+    image = to_image(blotchy(np.where(ys < line, above, below), random, n, 0.45, (6, 14, 50)))
+    details(ImageDraw.Draw(image), random, height)
+    return image

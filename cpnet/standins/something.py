@@ -4,8 +4,8 @@ Every clip shows a textured background, a hand, an object A, an object B and som
 the class. Of the classes that motion decides, each is filmed exactly like its partner, and played backwards.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -24,6 +24,7 @@ ZOOM = (1.8, 2.4)
 RADII = (0.15, 0.22)
 HAND = 0.18
 TOUCH = 0.75  # distance of touching things, of the sum of their half sides
+LEFT, RIGHT, ABOVE = np.pi, 0.0, -np.pi / 2  # directions from a thing
 
 
 @dataclass
@@ -38,17 +39,13 @@ class Stage:
     camera: Camera
     order: str = "bah"  # which layers are drawn first: B, A, hand
 
-    def uniform(self, low: float, high: float) -> float:
-        """A draw."""
-        return float(self.random.uniform(low, high))
-
     def travel(self) -> np.ndarray:
         """Progress as a length from minus to plus half of a distance that is the same for all directions."""
-        return self.uniform(*TRAVEL) * (self.progress - 0.5)
+        return self.random.uniform(*TRAVEL) * (self.progress - 0.5)
 
     def along(self, path: np.ndarray) -> np.ndarray:
         """A path at a random place: its ends may leave the frame, or its start would give away its direction."""
-        return path + self.uniform(-ROOM, ROOM)
+        return path + self.random.uniform(-ROOM, ROOM)
 
     def hold(self, angle: float) -> None:
         """Put the hand beside A, seen from A in direction `angle`, its fingers towards A."""
@@ -67,35 +64,28 @@ class Stage:
         self.b.x, self.b.y = free[0] if free else places[int(np.argmax(gaps))]
 
 
-Action = Callable[[Stage], None]
-
-
-def shift(across: bool, hand: float) -> Action:
-    """A moves right or down; the hand is at `hand` radians from it."""
-
-    def act(stage: Stage) -> None:
-        path, still = stage.along(stage.travel()), stage.uniform(-ROOM, ROOM)
-        stage.a.x, stage.a.y = (path, still) if across else (still, path)
-        stage.hold(hand)
-        stage.set_aside()
-
-    return act
+def shift(stage: Stage, hand: float) -> None:
+    """A moves right, or down if the hand is above; `hand` is its direction from A."""
+    path, still = stage.along(stage.travel()), stage.random.uniform(-ROOM, ROOM)
+    stage.a.x, stage.a.y = (still, path) if hand == ABOVE else (path, still)
+    stage.hold(hand)
+    stage.set_aside()
 
 
 def fly(stage: Stage) -> None:
     """The hand lifts A slowly, and lets it drop."""
-    rise = stage.uniform(*TRAVEL)
+    rise = stage.random.uniform(*TRAVEL)
     height = np.clip(stage.progress / 0.6, 0, 1), np.clip((stage.progress - 0.7) / 0.2, 0, 1) ** 2
-    stage.a.x = stage.uniform(-ROOM, ROOM)
+    stage.a.x = stage.random.uniform(-ROOM, ROOM)
     stage.a.y = stage.along(rise * (0.5 - height[0]))
-    stage.hold(-np.pi / 2)
+    stage.hold(ABOVE)
     stage.a.y = stage.a.y + rise * height[1]
     stage.set_aside()
 
 
 def resize(stage: Stage) -> None:
     """A comes towards the camera, with the hand."""
-    growth = stage.uniform(*ZOOM) ** (stage.progress - 0.5)
+    growth = stage.random.uniform(*ZOOM) ** (stage.progress - 0.5)
     _place(stage)
     hand = stage.hand.radius
     stage.a.radius, stage.hand.radius = stage.a.radius * growth, hand * growth
@@ -103,50 +93,38 @@ def resize(stage: Stage) -> None:
     stage.set_aside()
 
 
-def meet(both: bool) -> Action:
+def meet(stage: Stage, both: bool) -> None:
     """A moves until it touches B, aslant; so does B if `both`."""
-
-    def act(stage: Stage) -> None:
-        angle = _aslant(stage)
-        gap = TOUCH * (stage.a.radius + stage.b.radius)
-        distance = gap + stage.uniform(*TRAVEL) * (1 - stage.progress)
-        share = 0.5 if both else 1.0
-        _along_line(stage, angle, -share * distance, (1 - share) * distance)
-        stage.hold(angle + np.pi)
-
-    return act
+    angle = _aslant(stage)
+    gap = TOUCH * (stage.a.radius + stage.b.radius)
+    distance = gap + stage.random.uniform(*TRAVEL) * (1 - stage.progress)
+    share = 0.5 if both else 1.0
+    _along_line(stage, angle, -share * distance, (1 - share) * distance)
+    stage.hold(angle + np.pi)
 
 
-def hide(order: str) -> Action:
+def hide(stage: Stage, order: str) -> None:
     """A moves until it is before or behind B."""
-
-    def act(stage: Stage) -> None:
-        angle = _aslant(stage)
-        distance = (stage.uniform(*TRAVEL) + 0.1) * (1 - stage.progress)
-        front, hidden = (stage.a, stage.b) if order == "bah" else (stage.b, stage.a)
-        front.radius, hidden.radius = max(front.radius, hidden.radius), min(front.radius, hidden.radius)
-        _along_line(stage, angle, -distance, 0 * distance)
-        stage.hold(angle + np.pi)
-        stage.order = order
-
-    return act
+    angle = _aslant(stage)
+    distance = (stage.random.uniform(*TRAVEL) + 0.1) * (1 - stage.progress)
+    front, hidden = (stage.a, stage.b) if order == "bah" else (stage.b, stage.a)
+    front.radius, hidden.radius = max(front.radius, hidden.radius), min(front.radius, hidden.radius)
+    _along_line(stage, angle, -distance, 0 * distance)
+    stage.hold(angle + np.pi)
+    stage.order = order
 
 
-def pan(x: float, y: float) -> Action:
+def pan(stage: Stage, x: float, y: float) -> None:
     """The camera moves; the hand holds A still."""
-
-    def act(stage: Stage) -> None:
-        hold_still(stage)
-        path = stage.travel()
-        stage.camera.x, stage.camera.y = x * path, y * path
-
-    return act
+    hold_still(stage)
+    path = stage.travel()
+    stage.camera.x, stage.camera.y = x * path, y * path
 
 
 def zoom(stage: Stage) -> None:
     """The camera comes closer; the hand holds A still."""
     hold_still(stage)
-    stage.camera.zoom = stage.uniform(*ZOOM) ** (stage.progress - 0.5)
+    stage.camera.zoom = stage.random.uniform(*ZOOM) ** (stage.progress - 0.5)
 
 
 def hold_still(stage: Stage) -> None:
@@ -156,20 +134,12 @@ def hold_still(stage: Stage) -> None:
     stage.set_aside()
 
 
-def hold_beside(stage: Stage) -> None:
-    """The hand holds A next to B."""
-    gap = TOUCH * (stage.a.radius + stage.b.radius)
-    angle = stage.uniform(0, 2 * np.pi)
-    _along_line(stage, angle, np.full(1, -gap), np.zeros(1))
+def hold_near(stage: Stage, gap: float, order: str = "bah") -> None:
+    """The hand holds A next to B, or half hidden behind it."""
+    angle = _anywhere(stage)
+    _along_line(stage, angle, np.full(1, -gap * (stage.a.radius + stage.b.radius)), np.zeros(1))
     stage.hold(angle + np.pi)
-
-
-def hold_behind(stage: Stage) -> None:
-    """The hand holds A half hidden behind B."""
-    angle = stage.uniform(0, 2 * np.pi)
-    _along_line(stage, angle, np.full(1, -0.45 * (stage.a.radius + stage.b.radius)), np.zeros(1))
-    stage.hold(angle + np.pi)
-    stage.order = "ahb"
+    stage.order = order
 
 
 def show_photo(stage: Stage) -> None:
@@ -177,8 +147,8 @@ def show_photo(stage: Stage) -> None:
     photo = Image.new("RGBA", (PATCH, PATCH), (245, 245, 240, 255))
     inside = film(background(stage.random, 60), [Layer(thing(stage.random), 0, 0, 0.35)], Camera(), (1, 48, 48))
     photo.paste(Image.fromarray(inside[0]), (8, 8))
-    stage.a.image, stage.a.radius = photo, stage.uniform(0.2, 0.26)
-    stage.a.angle = stage.uniform(-0.15, 0.15)
+    stage.a.image, stage.a.radius = photo, stage.random.uniform(0.2, 0.26)
+    stage.a.angle = stage.random.uniform(-0.15, 0.15)
     _place(stage)
     stage.hold(np.pi / 2)
     stage.set_aside()
@@ -193,12 +163,12 @@ def _place(stage: Stage) -> None:
 
 
 def _anywhere(stage: Stage) -> float:
-    return stage.uniform(0, 2 * np.pi)
+    return stage.random.uniform(0, 2 * np.pi)
 
 
 def _aslant(stage: Stage) -> float:
     """A direction that is neither horizontal nor vertical."""
-    return stage.random.randint(4) * np.pi / 2 + stage.uniform(0.45, np.pi / 2 - 0.45)
+    return stage.random.randint(4) * np.pi / 2 + stage.random.uniform(0.45, np.pi / 2 - 0.45)
 
 
 def _along_line(stage: Stage, angle: float, a: np.ndarray, b: np.ndarray) -> None:
@@ -206,45 +176,44 @@ def _along_line(stage: Stage, angle: float, a: np.ndarray, b: np.ndarray) -> Non
     both = np.concatenate([a, b])
     for axis, part in (("x", np.cos(angle)), ("y", np.sin(angle))):
         low, high = (part * both).min(), (part * both).max()
-        middle = stage.uniform(-ROOM, ROOM) - (low + high) / 2
+        middle = stage.random.uniform(-ROOM, ROOM) - (low + high) / 2
         setattr(stage.a, axis, middle + part * a)
         setattr(stage.b, axis, middle + part * b)
 
 
-LEFT, RIGHT, ABOVE = np.pi, 0.0, -np.pi / 2
-CLASSES: dict[str, Class[Stage]] = pairs(
-    ("Pushing something from left to right", "Pulling something from right to left", shift(True, LEFT)),
-    ("Pulling something from left to right", "Pushing something from right to left", shift(True, RIGHT)),
-    ("Moving something down", "Moving something up", shift(False, ABOVE)),
+CLASSES: dict[str, Class] = pairs(
+    ("Pushing something from left to right", "Pulling something from right to left", partial(shift, hand=LEFT)),
+    ("Pulling something from left to right", "Pushing something from right to left", partial(shift, hand=RIGHT)),
+    ("Moving something down", "Moving something up", partial(shift, hand=ABOVE)),
     (
         "Lifting something up completely, then letting it drop down",
         "Throwing something in the air and catching it",
         fly,
     ),
     ("Moving something towards the camera", "Moving something away from the camera", resize),
-    ("Moving something closer to something", "Moving something away from something", meet(both=False)),
+    ("Moving something closer to something", "Moving something away from something", partial(meet, both=False)),
     (
         "Moving something and something closer to each other",
         "Moving something and something away from each other",
-        meet(both=True),
+        partial(meet, both=True),
     ),
-    ("Putting something behind something", "Pulling something from behind of something", hide("ahb")),
-    ("Covering something with something", "Uncovering something", hide("bah")),
+    ("Putting something behind something", "Pulling something from behind of something", partial(hide, order="ahb")),
+    ("Covering something with something", "Uncovering something", partial(hide, order="bah")),
     (
         "Turning the camera right while filming something",
         "Turning the camera left while filming something",
-        pan(1, 0),
+        partial(pan, x=1, y=0),
     ),
     (
         "Turning the camera downwards while filming something",
         "Turning the camera upwards while filming something",
-        pan(0, 1),
+        partial(pan, x=0, y=1),
     ),
     ("Approaching something with your camera", "Moving away from something with your camera", zoom),
 ) | {
     "Holding something": Class(hold_still, decided_by="nothing moves"),
-    "Holding something next to something": Class(hold_beside, decided_by="nothing moves"),
-    "Holding something behind something": Class(hold_behind, decided_by="nothing moves"),
+    "Holding something next to something": Class(partial(hold_near, gap=TOUCH), decided_by="nothing moves"),
+    "Holding something behind something": Class(partial(hold_near, gap=0.45, order="ahb"), decided_by="nothing moves"),
     "Showing a photo of something to the camera": Class(show_photo, decided_by="appearance"),
 }
 

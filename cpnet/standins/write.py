@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cpnet.data.decode import Reader, decode_frames
-from cpnet.data.layouts import Dataset, Index
+from cpnet.data.layouts import Dataset
 from cpnet.lock import locked
 from cpnet.progress import progress_bar
+from cpnet.results import write_atomically
 from cpnet.standins import jester, kinetics, something
 from cpnet.standins.canvas import Random
 from cpnet.standins.encode import write_jpegs, write_mp4, write_webm
@@ -40,7 +40,7 @@ MIN_SIZE = 32
 
 @dataclass(frozen=True)
 class Spec:
-    """All that determines a rendered data set."""
+    """All that determines a rendered data set: its name, clips of each split, height in pixels, seed of all draws."""
 
     name: Dataset
     train: int
@@ -81,10 +81,10 @@ def render(
     Args:
         name: which data set to stand in for; "images" are still images of the world of "kinetics".
         out: folder of the data set.
-        train, val: clips of each split, in turn of all classes.
+        train, val: number of clips of each split, in turn of all classes.
         size: height of the frames in pixels; the least short side for "kinetics".
-        seed: of all draws; clip i of a split does not depend on the number of clips.
-        jobs: processes side by side.
+        seed: seed of all random draws; clip i of a split does not depend on the number of clips.
+        jobs: number of processes side by side.
 
     Raises:
         ValueError: unknown name, sizes out of range, or a folder that holds another data set.
@@ -103,15 +103,13 @@ def render(
 
 
 def _write(spec: Spec, out: Path, jobs: int, progress: bool) -> None:
-    clips = plan(spec)
+    clips = clips_of(spec)
     pending = [clip for clip in clips if not (out / clip.path).exists()]
-    context = multiprocessing.get_context("spawn")
-    with (
-        ProcessPoolExecutor(jobs, mp_context=context) as pool,
-        progress_bar(progress, total=len(clips), initial=len(clips) - len(pending), desc=spec.name, unit="clip") as bar,
-    ):
-        for _ in pool.map(partial(_render_clip, spec, out), pending, chunksize=8):
-            bar.update()
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        written = pool.map(partial(_render_clip, spec, out), pending, chunksize=8)
+        done = len(clips) - len(pending)
+        for _ in progress_bar(progress, iterable=written, total=len(clips), initial=done, desc=spec.name, unit="clip"):
+            pass
     shutil.rmtree(out / UNFINISHED, ignore_errors=True)
     for split in ("train", "val"):
         _annotate(spec, out, split, [clip for clip in clips if clip.split == split])
@@ -123,9 +121,9 @@ def is_rendered(spec: Spec, out: Path) -> bool:
     return (out / COMPLETE).exists() and json.loads((out / SPEC).read_text()) == asdict(spec)
 
 
-def plan(spec: Spec) -> list[Clip]:
+def clips_of(spec: Spec) -> list[Clip]:
     """The clips of a data set; in each run of as many clips as there are classes, every class is there once."""
-    classes = sorted(_renderers(spec.name))
+    classes = class_names(spec.name)
     clips = []
     for split, count in (("train", spec.train), ("val", spec.val)):
         turns = (_random(spec.seed, split, -1 - turn).permutation(classes) for turn in itertools.count())
@@ -135,30 +133,21 @@ def plan(spec: Spec) -> list[Clip]:
 
 
 def class_names(name: Dataset) -> tuple[str, ...]:
-    """Of a stand-in, by label."""
+    """Names of the classes of a stand-in, by label."""
     return tuple(sorted(_renderers(name)))
 
 
 def examples(name: Dataset, size: int = 72, seed: int = 0) -> dict[str, np.ndarray]:
     """Frames (T, H, W, 3) of a freshly rendered clip of every class."""
-    renderers = _renderers(name)
-    return {label: renderers[label](size, _random(seed, "val", i))[0] for i, label in enumerate(sorted(renderers))}
+    render_class = _renderers(name)
+    return {label: render_class[label](size, _random(seed, "val", i))[0] for i, label in enumerate(class_names(name))}
 
 
 def class_table(name: Dataset) -> pd.DataFrame:
     """For every class of a stand-in for videos: what decides it, and the class that is the same film backwards."""
     classes = _module(name).CLASSES
-    rows = [(label, classes[label].decided_by, classes[label].partner or "") for label in sorted(classes)]
+    rows = [(label, classes[label].decided_by, classes[label].partner or "") for label in class_names(name)]
     return pd.DataFrame(rows, columns=["class", "decided by", "partner, played backwards"]).set_index("class")
-
-
-def digest(index: Index, read: Reader = decode_frames) -> str:
-    """SHA-256 of ids, labels and decoded frames, in the order of the index."""
-    sums = hashlib.sha256()
-    for video in index.videos:
-        sums.update(f"{video.id} {video.label}\n".encode())
-        sums.update(read(video.path, range).tobytes())
-    return sums.hexdigest()
 
 
 def _claim(out: Path, spec: Spec) -> None:
@@ -174,10 +163,7 @@ def _claim(out: Path, spec: Spec) -> None:
         return
     if out.is_dir() and any(out.iterdir()):
         raise ValueError(f"{out} is not empty, and holds no rendered data: give another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    unfinished = out / f"{SPEC}.part"
-    unfinished.write_text(json.dumps(asdict(spec)))
-    unfinished.replace(file)
+    write_atomically(file, json.dumps(asdict(spec)).encode())
 
 
 def _random(seed: int, split: str, number: int) -> Random:
@@ -236,7 +222,6 @@ def _render_clip(spec: Spec, out: Path, clip: Clip) -> None:
 
 
 def _annotate(spec: Spec, out: Path, split: str, clips: list[Clip]) -> None:
-    classes = sorted(_renderers(spec.name))
     long = "validation" if split == "val" else split
     if spec.name == "kinetics":
         (out / "annotations").mkdir(exist_ok=True)
@@ -245,7 +230,7 @@ def _annotate(spec: Spec, out: Path, split: str, clips: list[Clip]) -> None:
             writer.writerow(("label", "youtube_id", "time_start", "time_end", "split"))
             writer.writerows((clip.label, clip.id, 0, 10, "validate" if split == "val" else split) for clip in clips)
     elif spec.name == "something":
-        labels = {label: str(i) for i, label in enumerate(classes)}
+        labels = {label: str(i) for i, label in enumerate(class_names(spec.name))}
         items = [
             {"id": clip.id, "label": clip.label, "template": _template(clip.label), "placeholders": []}
             for clip in clips
@@ -253,7 +238,7 @@ def _annotate(spec: Spec, out: Path, split: str, clips: list[Clip]) -> None:
         (out / "something-something-v2-labels.json").write_text(json.dumps(labels, indent=1))
         (out / f"something-something-v2-{long}.json").write_text(json.dumps(items, indent=1))
     elif spec.name == "jester":
-        (out / "jester-v1-labels.csv").write_text("".join(f"{label}\n" for label in classes))
+        (out / "jester-v1-labels.csv").write_text("".join(f"{label}\n" for label in class_names("jester")))
         (out / f"jester-v1-{long}.csv").write_text("".join(f"{clip.id};{clip.label}\n" for clip in clips))
 
 

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 from numbered_videos import numbered, numbers
 
-from cpnet.data.cache import DiskCache, FrameCache
+from cpnet.data.cache import DiskCache
 from cpnet.data.decode import decode_frames
 from cpnet.data.layouts import Video
 from cpnet.standins.encode import write_jpegs
-
-BYTES = numbered(10).nbytes
 
 
 @pytest.fixture
@@ -20,38 +18,6 @@ def videos(tmp_path):
     for name in "abc":
         write_jpegs(tmp_path / name, numbered(10))
     return [Video(name, tmp_path / name, 0) for name in "abc"]
-
-
-def test_frames_are_those_of_the_decoder_and_decoded_once(videos):
-    read = []
-    cache = FrameCache(lambda path, indices: read.append(path.name) or decode_frames(path, indices))
-    for indices in ([3, 0, 9, 3], range(10), lambda length: [length - 1]):
-        for _, path, _ in videos:
-            assert np.array_equal(cache(path, indices), decode_frames(path, indices))
-    assert read == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize("room", [0, 1.5 * BYTES])
-def test_what_does_not_fit_is_read_each_time(videos, room, capsys):
-    cache = FrameCache(decode_frames, room / 2**30)
-    cache.fill(videos, progress=False)
-    assert len(cache.videos) == room // BYTES and sum(f.nbytes for f in cache.videos.values()) <= room
-    assert f"{3 - room // BYTES:.0f} of 3 videos do not fit" in capsys.readouterr().out
-    assert all(numbers(cache(path, [2, 8])) == [2, 8] for _, path, _ in videos)
-
-
-def test_a_video_damaged_at_its_end_is_as_readable_as_without_the_cache(videos, tmp_path):
-    (tmp_path / "b" / "00010.jpg").write_bytes(b"")
-    cache = FrameCache(decode_frames)
-    assert numbers(cache(tmp_path / "b", [0, 4])) == [0, 4]
-    with pytest.raises(ValueError, match=r"00010\.jpg cannot be read"):
-        cache(tmp_path / "b", [9])
-
-
-@pytest.mark.parametrize("index", [10, -1])
-def test_an_index_outside_names_the_length(videos, index):
-    with pytest.raises(IndexError, match=rf"10 frames, but frame {index}"):
-        FrameCache(decode_frames)(videos[0].path, [index])
 
 
 MEMORY = """

@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers import seeded
 
-from cpnet.data.clips import Crop, centre_clip, crops, even_clips, random_clip, resized, take
+from cpnet.data.clips import Crop, crops, even_clips, random_clip, resized, take
 
 # Temporal sampling, against positions worked out by hand
 
@@ -23,13 +23,12 @@ from cpnet.data.clips import Crop, centre_clip, crops, even_clips, random_clip, 
     ],
 )
 def test_centre_clips(length, num_frames, frame_step, expected):
-    assert centre_clip(length, num_frames, frame_step) == expected
+    assert even_clips(length, num_frames, frame_step, 1) == [expected]
 
 
 def test_even_clips():
     assert [clip[0] for clip in even_clips(20, 4, 2, 4)] == [0, 4, 8, 12]
     assert [clip[0] for clip in even_clips(19, 4, 2, 4)] == [0, 3, 7, 11]  # 11/3 and 22/3, rounded down
-    assert even_clips(10, 4, 2, 1) == [[1, 3, 5, 7]]
     assert even_clips(5, 4, 2, 3) == [[0, 2, 4, 0]] * 3
     assert [clip[0] for clip in even_clips(300, 8, 4, 25)] == [268 * j // 24 for j in range(25)]
 
@@ -54,7 +53,7 @@ def test_random_clips_are_runs_of_the_step(length):
 @pytest.mark.parametrize("arguments", [(0, 4, 1), (5, 0, 1), (5, 4, 0)])
 def test_impossible_clips_are_refused(arguments):
     with pytest.raises(ValueError, match="=0: give 1 or more"):
-        centre_clip(*arguments)
+        even_clips(*arguments, 1)
     with pytest.raises(ValueError, match="num_clips=0"):
         even_clips(5, 4, 1, 0)
 

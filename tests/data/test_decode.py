@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cpnet.data.decode import decode_frames
-from cpnet.data.moving_square import CLASSES, ToyMotion
+from cpnet.data.moving_square import ToyMotion
 from cpnet.standins.encode import write_mp4
 
 
@@ -54,14 +54,11 @@ def test_frames_that_cannot_be_encoded_are_refused(tmp_path, frames, message):
         write_mp4(tmp_path / "x.mp4", frames, fps=8)
 
 
-def test_toy_clips_survive_the_round_trip_through_mp4(tmp_path):
-    clips = ToyMotion("val")
-    files = clips.write_videos(tmp_path)
-    assert len(files) == 200
-    for i in range(0, 200, 9):
-        assert files[i].parent.name == CLASSES[clips.labels[i]]
-        decoded = decode_frames(files[i], range(4)).astype(int)
-        assert np.abs(decoded - clips.frames[i]).max() <= 16
+def test_moving_squares_survive_the_round_trip_through_mp4(tmp_path):
+    clips = ToyMotion("val").frames[::9]
+    for i, frames in enumerate(clips):
+        write_mp4(tmp_path / f"{i}.mp4", frames, fps=8)
+        assert np.abs(decode_frames(tmp_path / f"{i}.mp4", range(4)).astype(int) - frames).max() <= 16
 
 
 def test_importing_the_package_loads_neither_decord_nor_a_notebook_stack():

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -260,7 +261,7 @@ def stop_at_epoch(number):
 def test_a_log_that_was_not_written_is_made_up_for(root, tmp_path, monkeypatch):
     recipe = Recipe((Phase(1, 3, 1),), batch_size=4)
     with monkeypatch.context() as patched:
-        patched.setattr(csv, "DictWriter", lambda *args, **options: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr("cpnet.engine.train.write_atomically", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             fit(root, tmp_path, recipe)
     assert not (tmp_path / "log.csv").exists()

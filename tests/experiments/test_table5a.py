@@ -5,7 +5,7 @@ from cpnet import results
 from cpnet.experiments import table5a
 from cpnet.experiments.run import load
 from cpnet.standins import class_table
-from cpnet.standins.write import plan
+from cpnet.standins.write import clips_of
 
 EVERY_RUN = [*table5a.TABLE.runs(), *table5a.SEARCH.runs()]
 VAL_CLIPS = 500
@@ -50,7 +50,7 @@ def test_rows_differ_in_nothing_but_network_and_learning_rate():
 
 def test_clips_that_verdicts_count_are_those_of_the_stand_in():
     (spec,) = {run.training.data.rendered for run in table5a.TABLE.runs()}
-    labels = [clip.label for clip in plan(spec) if clip.split == "val"]
+    labels = [clip.label for clip in clips_of(spec) if clip.split == "val"]
     partner = class_table("something")["partner, played backwards"]
     assert (len(labels), sum(partner[name] != "" for name in labels)) == (VAL_CLIPS, table5a.PARTNERED_CLIPS)
 

@@ -1,6 +1,7 @@
 """Every model of the registry, in miniature."""
 
 import copy
+from dataclasses import dataclass
 
 import pytest
 import safetensors.torch
@@ -109,9 +110,13 @@ def test_what_could_never_learn_is_not_frozen(name):
 def test_arguments_without_a_default_stay_required(monkeypatch):
     monkeypatch.setattr("cpnet.models.registry._models", {})
 
+    @dataclass(frozen=True)
+    class Needs:
+        num_classes: int
+
     @register_model
-    def needy(num_classes) -> nn.Module:
-        return nn.Linear(1, num_classes)
+    def needy(options: Needs) -> nn.Module:
+        return nn.Linear(1, options.num_classes)
 
     assert create_model("needy", num_classes=3).out_features == 3
     with pytest.raises(TypeError, match="num_classes"):
@@ -148,7 +153,7 @@ def test_names_are_sorted_and_can_be_filtered():
 def test_unknown_names_and_arguments_are_refused_with_what_there_is():
     with pytest.raises(ValueError, match=r"resnet999.*cpnet_toy"):
         create_model("resnet999")
-    with pytest.raises(ValueError, match=r"kk.*k, hidden"):
+    with pytest.raises(ValueError, match=r"cpnet_toy takes no argument kk: it takes kernels, .*k, hidden"):
         create_model("cpnet_toy", kk=3)
     with pytest.raises(ValueError, match=r"c2d_resnet18 takes no argument k: it takes num_classes"):
         create_model("c2d_resnet18", k=3)

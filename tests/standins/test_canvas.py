@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cpnet.standins.canvas import SHAPES, Camera, Layer, cut, even, film, polygon, texture, tremble
+from cpnet.standins.canvas import SHAPES, Camera, Layer, cut_polygon, even, film, texture, tremble
 
 BLACK = Image.new("RGB", (300, 300))
 
 
 def sprite(shape="disc"):
-    return cut(np.full((64, 64, 3), 255.0), polygon(SHAPES[shape]))
+    return cut_polygon(np.full((64, 64, 3), 255.0), SHAPES[shape])
 
 
 def centre(frame):
@@ -47,7 +47,7 @@ def test_angles_are_clockwise_and_later_layers_hide_earlier_ones():
     half[:32] = 255  # the upper half
     (frame,) = film(BLACK, [Layer(Image.fromarray(half), 0, 0, 0.2, np.pi / 2)], Camera(), (1, 100, 100))
     assert centre(frame)[0] == pytest.approx(0.1, abs=0.01) and abs(centre(frame)[1]) < 0.01
-    dark = cut(np.zeros((64, 64, 3)), polygon(SHAPES["square"]))
+    dark = cut_polygon(np.zeros((64, 64, 3)), SHAPES["square"])
     hidden = film(BLACK, [Layer(sprite(), 0, 0, 0.1), Layer(dark, 0, 0, 0.2)], Camera(), (1, 100, 100))
     assert hidden.max() < 30
 
