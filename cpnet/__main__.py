@@ -9,6 +9,10 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from cpnet import results
+from cpnet.commands.bench_cp import bench_cp
+from cpnet.commands.bench_data import bench_data
+from cpnet.commands.bench_models import bench_models
+from cpnet.commands.bench_train import bench_train
 from cpnet.engine.accelerator import best_device, leave_processes
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Recipe
@@ -313,72 +317,6 @@ def figure(
     figures.learning_curves(load(table1.runs()), table1.CHANCE).savefig(out)
 
 
-def bench_cp(*, device: str = "cpu", repeats: int = 5) -> None:
-    """Time and memory of the CP module against the direct form of Eq. 1, and of the search against cdist and faiss.
-
-    Args:
-        device: cpu or cuda.
-        repeats: timings to take the median of.
-    """
-    from cpnet import bench
-
-    bench.bench_cp(device=device, repeats=repeats)
-
-
-def bench_models(
-    *,
-    device: str = "cpu",
-    repeats: int = 5,
-    depth: Literal[18, 34, 101] = 18,
-    batch_size: int = 2,
-    num_frames: int = 8,
-    size: int = 56,
-    width: int = 64,
-) -> None:
-    """Time of a training step of every family of networks, relative to C2D's; Conv2d over frames against Conv3d 1x3x3.
-
-    Args:
-        device: cpu or cuda.
-        repeats: timings to take the median of.
-        depth: of the ResNet.
-        batch_size: clips in a step.
-        num_frames: T of a clip.
-        size: height and width of a clip.
-        width: channels of conv1, 64 in the paper.
-    """
-    from cpnet import bench
-
-    bench.bench_models(device, repeats, depth, (batch_size, num_frames, size), width)
-
-
-def bench_train(
-    *,
-    device: str = "cpu",
-    repeats: int = 5,
-    depth: Literal[18, 34, 101] = 18,
-    batch_size: int = 2,
-    num_frames: int = 8,
-    size: int = 112,
-    width: int = 64,
-    k: int = 8,
-) -> None:
-    """Time and peak memory of a training step with CP modules, with NL blocks at the same places, and with neither.
-
-    Args:
-        device: cpu or cuda.
-        repeats: timings to take the median of.
-        depth: of the ResNet.
-        batch_size: clips in a step.
-        num_frames: T of a clip; growth is measured from T to 4 T.
-        size: height and width of a clip.
-        width: channels of conv1, 64 in the paper.
-        k: proposals of the CP modules.
-    """
-    from cpnet import bench
-
-    bench.bench_train(device, repeats, depth, (batch_size, num_frames, size), width, k)
-
-
 def bench_runs(
     table: Annotated[str, tyro.conf.Positional] = "all",
     *,
@@ -398,50 +336,16 @@ def bench_runs(
         device: "cpu" or "cuda". On the CPU, OMP_NUM_THREADS=1 is what `reproduce --jobs 2` has on two cores.
         repeats: timed steps.
     """
-    from cpnet import bench
+    from cpnet.bench.runs import bench_runs as measure_runs
     from cpnet.experiments.tables import select_runs
     from cpnet.experiments.video_run import VideoRun
 
     runs = [run for run in select_runs(table, profile, rows, seeds) if isinstance(run, VideoRun)]
     if not runs:
         raise ValueError(f"{table} has no runs on videos")
-    found = bench.bench_runs(runs, device, repeats)
+    found = measure_runs(runs, device, repeats)
     print(found.to_string(index=False, float_format="{:.1f}".format))
     print(f"{len(found)} runs, {found['minutes'].sum():.0f} minutes one after the other")
-
-
-def bench_data(
-    dataset: Literal["kinetics", "something", "jester"] | None = None,
-    *,
-    root: Path | None = None,
-    clips: int = 24,
-    workers: tuple[int, ...] = (0, 1, 2),
-    repeats: int = 3,
-    num_frames: int = 8,
-    frame_step: int = 4,
-    size: int = 112,
-) -> None:
-    """Training clips a second, by layout, backend and number of workers, beside decoding alone.
-
-    Args:
-        dataset: layout of the data set in root; stand-ins of all three are rendered if none is given.
-        root: folder of annotations and videos, as distributed.
-        clips: of each data set.
-        workers: numbers of loader processes.
-        repeats: epochs to take the median of.
-        num_frames: T of a clip.
-        frame_step: distance of neighbouring frames.
-        size: height and width of a clip.
-    """
-    from cpnet import bench
-    from cpnet.data.layouts import Dataset
-
-    roots: dict[Dataset, Path] | None = None
-    if dataset is not None and root is not None:
-        roots = {dataset: root}
-    elif dataset is not None or root is not None:
-        raise ValueError("give --dataset and --root together, or neither")
-    bench.bench_data(roots, clips=clips, workers=workers, repeats=repeats, shape=(num_frames, frame_step, size))
 
 
 def models(pattern: Annotated[str, tyro.conf.Positional] = "*") -> None:

@@ -1,15 +1,15 @@
 """How long runs on stand-ins take here: a few steps of each are timed, and multiplied by their number."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cpnet.bench.timing import check_device, median_seconds
+from cpnet.bench.timing import check_device, measure_time, training_step
 from cpnet.engine.recipe import Phase
 from cpnet.experiments.video_run import VideoRun
 from cpnet.models import create_model, for_clips
@@ -26,7 +26,7 @@ def bench_runs(
     Args:
         runs: on stand-ins, whose numbers of clips are known; those of one run_id are one.
         device: "cpu" or "cuda".
-        repeats: timed steps, after one that is not timed.
+        repeats: rounds of timings to take the median of.
         progress: show a progress bar.
 
     Returns:
@@ -70,21 +70,16 @@ def _of_step(run: VideoRun, phase: Phase, device: str, repeats: int) -> tuple[fl
     network = replace(run.network, pretrained=None)
     torch.manual_seed(0)
     model = create_model(network.name, **for_clips(network.name, phase.num_frames) | network.arguments()).to(device)
-    optimiser = torch.optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
     size = run.data.size
     clips = torch.randn(max(run.recipe.batch_size, VIEWS), 3, phase.num_frames, size, size, device=device)
-    step = median_seconds(partial(_step, model, optimiser, clips[: run.recipe.batch_size]), repeats, device)
-    forward = median_seconds(partial(_test, model, clips[:VIEWS]), repeats, device)
-    return step, forward / VIEWS
-
-
-def _step(model: nn.Module, optimiser: torch.optim.Optimizer, clips: Tensor) -> None:
-    model.train()
-    F.cross_entropy(model(clips), torch.zeros(len(clips), dtype=torch.int64, device=clips.device)).backward()
-    optimiser.step()
-    optimiser.zero_grad()
+    calls: dict[str, Callable[[], object]] = {
+        "step": training_step(model, clips[: run.recipe.batch_size]),
+        "test": partial(_test, deepcopy(model).eval(), clips[:VIEWS]),
+    }
+    step, test = measure_time(calls, repeats)["ms"] / 1e3
+    return step, test / VIEWS
 
 
 @torch.no_grad()
 def _test(model: nn.Module, clips: Tensor) -> None:
-    model.eval()(clips)
+    model(clips)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from cpnet.bench import bench_runs
+from cpnet.bench.runs import bench_runs
 from cpnet.engine.recipe import Phase
 from cpnet.experiments import table3a, table4
 
