@@ -1,147 +1,115 @@
-"""Time and memory of the CP module and of its search against direct forms."""
+"""Time and memory of the CP module and of its search, against direct forms and against the matrix products alone."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
+from math import prod
 
 import numpy as np
+import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from cpnet.bench.timing import check_device, in_child, median_seconds, peak_bytes
+from cpnet.bench.timing import measure_steps, measure_time, relative
 from cpnet.data.moving_square import ToyMotion
 from cpnet.models import create_model
 from cpnet.nn import CPModule, correspondence_proposals
 from cpnet.nn.direct import DirectCPModule, cdist_proposals
 
+Shape = tuple[int, int, int, int, int]  # B, C, T, H, W
+Case = tuple[Shape, int]  # and k
+
+TOY = "toy"
+CASES: dict[str, Case] = {
+    "res4": ((4, 256, 8, 14, 14), 8),
+    "res3": ((2, 128, 8, 28, 28), 8),
+    "res4 narrow": ((2, 128, 8, 14, 14), 8),
+    TOY: ((4, 16, 4, 32, 32), 4),
+    "res3 in training": ((16, 32, 8, 12, 12), 8),  # of runs on stand-ins at profile cpu
+    "res4 in training": ((16, 64, 8, 6, 6), 8),
+}
+
 
 @torch.no_grad()
 def faiss_proposals(f: Tensor, k: int) -> Tensor:
-    """Nearest positions of other frames, (B, N, k): for each frame, an exact faiss index of all others."""
+    """Nearest positions of other frames, (B, N, k), by the exact search of faiss, frame by frame."""
     import faiss
 
     faiss.omp_set_num_threads(torch.get_num_threads())
-    points = f.flatten(2).transpose(1, 2).contiguous().numpy()  # (B, N, C)
-    N, frame = points.shape[1], f.shape[3] * f.shape[4]
-    proposals = np.empty((len(points), N, k), dtype=np.int64)
-    for clip, found in zip(points, proposals, strict=True):
+    frame = f[0, 0, 0].numel()
+    found = []
+    for points in f.flatten(2).transpose(1, 2).contiguous().numpy():  # (N, C)
+        for own in range(0, len(points), frame):  # first position of the queries' own frame
+            others = np.delete(points, slice(own, own + frame), axis=0)  # (N - HW, C)
+            columns = faiss.knn(points[own : own + frame], others, k)[1]  # (HW, k)
+            found.append(columns + frame * (columns >= own))  # columns skip the own frame
+    return torch.from_numpy(np.concatenate(found)).view(len(f), -1, k)
+
+
+@torch.no_grad()
+def matrix_products(f: Tensor, k: int) -> None:
+    """Scores of each frame's positions with those of all other frames, thrown away: the search without its choice."""
+    N, frame = f[0, 0].numel(), f[0, 0, 0].numel()
+    budget = (2**27 if f.is_cuda else 2**20) // N  # queries at once: 4 MiB of scores stay in a CPU's cache
+    clips = max(1, min(len(f), budget // frame))
+    rows = max(1, min(frame, budget))
+    scores = f.new_empty(clips * rows * N)  # the same memory for all
+    for x in f.flatten(2).split(clips):  # (b, C, N)
         for own in range(0, N, frame):  # first position of the queries' own frame
-            index = faiss.IndexFlatL2(clip.shape[1])
-            index.add(clip[:own])
-            index.add(clip[own + frame :])
-            columns = index.search(clip[own : own + frame], k)[1]  # (frame, k)
-            found[own : own + frame] = columns + frame * (columns >= own)  # columns skip the own frame
-    return torch.from_numpy(proposals)
+            for queries in x[..., own : own + frame].transpose(1, 2).split(rows, dim=1):  # (b, r, C)
+                for keys in (x[..., :own], x[..., own + frame :]):  # (b, C, n)
+                    size = (*queries.shape[:2], keys.shape[2])
+                    torch.bmm(queries, keys, out=scores[: prod(size)].view(size))
 
 
-@dataclass(frozen=True)
-class Case:
-    """Features to measure on: random ones, or those of toy clips, where most distances tie."""
-
-    name: str
-    shape: tuple[int, int, int, int, int]  # B, C, T, H, W
-    k: int
-    hidden: tuple[int, ...] | None = None
-    toy: bool = False
-
-    def features(self) -> Tensor:
-        torch.manual_seed(0)
-        if not self.toy:
-            return torch.randn(self.shape)
-        B, _, T, H, _ = self.shape
-        data = ToyMotion(size=H, num_frames=T)
-        with torch.no_grad():
-            return create_model("cpnet_toy").get_submodule("stem")(torch.stack([data[i][0] for i in range(B)]))
-
-
-CASES = (
-    Case("res4", (4, 256, 8, 14, 14), 8),
-    Case("res3", (2, 128, 8, 28, 28), 8),
-    Case("toy", (4, 16, 4, 32, 32), 4, (16, 16), toy=True),
-)
-MODULES: dict[str, type[CPModule]] = {"cpnet": CPModule, "direct": DirectCPModule}
-SEARCHES: dict[str, Callable[[Tensor, int], Tensor]] = {
-    "cpnet": correspondence_proposals,
+SEARCHES: dict[str, Callable[[Tensor, int], object]] = {
+    "search": correspondence_proposals,
+    "matrix products": matrix_products,
     "cdist + topk": cdist_proposals,
     "faiss": faiss_proposals,
 }
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """Median seconds of one step, and the most memory it held beyond its inputs and parameters."""
+def measure_modules(device: str = "cpu", repeats: int = 7, cases: Mapping[str, Case] = CASES) -> pd.DataFrame:
+    """Training steps of the CP module and of the direct form of Eq. 1: case, k, and the columns of `measure_steps`."""
+    frames = []
+    for name, (shape, k) in cases.items():
+        hidden = (16, 16) if name == TOY else None
+        modules = {"CP module": CPModule(shape[1], k, hidden), "direct": DirectCPModule(shape[1], k, hidden)}
+        frame = measure_steps(modules, features(name, shape).to(device).requires_grad_(), repeats)
+        frames.append(_named(frame, name, k).drop(columns="positions"))
+    return pd.concat(frames, ignore_index=True)
 
-    case: str
-    part: str
-    candidate: str
-    seconds: float
-    bytes: float
 
+def measure_searches(device: str = "cpu", repeats: int = 7, cases: Mapping[str, Case] = CASES) -> pd.DataFrame:
+    """Time of the search, of its matrix products alone, and of others that find the same; faiss on the CPU only.
 
-def bench_cp(
-    device: str = "cpu", repeats: int = 7, threads: int | None = None, cases: tuple[Case, ...] = CASES
-) -> list[Measurement]:
-    """Measure the CP module and its search against the alternatives, and print a table.
-
-    Args:
-        device: "cpu" or "cuda"; faiss is measured on the CPU only.
-        repeats: timed steps, after one that is not timed.
-        threads: CPU threads, the same for all; torch's default if None.
-        cases: sizes.
+    Returns:
+        case, shape, k, candidate, ms; time over that of the search, and over that of the matrix products.
     """
-    check_device(device)
-    threads = torch.get_num_threads() if threads is None else threads
-    searches = list(SEARCHES)
-    if device != "cpu" or find_spec("faiss") is None:
-        searches.remove("faiss")
-        print("faiss is left out: it is measured on the CPU, if installed (pip install faiss-cpu)")
-    print(f"{device}, {threads} thread(s), median of {repeats}; memory is the peak of a step beyond its inputs")
-    print(f"{'':44}{'ms':>10}{'MiB':>10}{'time':>10}{'memory':>10}")
-    measurements = []
-    for part, candidates in {"module": list(MODULES), "search": searches}.items():
-        for case in cases:
-            ours = None
-            for candidate in candidates:
-                step = (part, candidate, case, device, threads)
-                m = Measurement(case.name, part, candidate, in_child(_seconds, step, repeats), in_child(_memory, step))
-                measurements.append(m)
-                ours = ours or m
-                title = f"{part} {case.name} {'x'.join(map(str, case.shape))} k {case.k}" if m is ours else ""
-                ratios = "" if m is ours else f"{m.seconds / ours.seconds:>9.2f}x{m.bytes / ours.bytes:>9.2f}x"
-                print(f"{title:32}{candidate:12}{1e3 * m.seconds:>10.1f}{m.bytes / 2**20:>10.1f}{ratios}", flush=True)
-    return measurements
+    with_faiss = device == "cpu" and find_spec("faiss") is not None
+    frames = []
+    for name, (shape, k) in cases.items():
+        x = features(name, shape).to(device)
+        calls = {of: partial(search, x, k) for of, search in SEARCHES.items() if with_faiss or of != "faiss"}
+        frame = relative(relative(measure_time(calls, repeats), "search", "ms"), "matrix products", "ms")
+        frame.insert(0, "shape", "x".join(map(str, shape)))
+        frames.append(_named(frame, name, k))
+    return pd.concat(frames, ignore_index=True)
 
 
-Step = tuple[str, str, Case, str, int]  # part, candidate, case, device, threads
+def features(name: str, shape: Shape) -> Tensor:
+    """Features of a case: random ones, or those of the toy net, where most distances tie."""
+    torch.manual_seed(0)
+    if name != TOY:
+        return torch.randn(shape)
+    B, _, T, H, _ = shape
+    data = ToyMotion(size=H, num_frames=T)
+    with torch.no_grad():
+        return create_model("cpnet_toy").get_submodule("stem")(torch.stack([data[i][0] for i in range(B)]))
 
 
-def _seconds(step: Step, repeats: int) -> float:
-    return median_seconds(_prepare(step), repeats, step[3])
-
-
-def _memory(step: Step) -> float:
-    return peak_bytes(partial(_prepare, step), step[3])
-
-
-def _prepare(step: Step) -> Callable[[], None]:
-    """What to measure: forward and backward to the features and all parameters, or a search."""
-    part, candidate, case, device, threads = step
-    torch.set_num_threads(threads)
-    x = case.features().to(device)
-    if part == "module":
-        module = MODULES[candidate](case.shape[1], case.k, case.hidden).to(device)
-        nn.init.ones_(module.projection_norm.get_parameter("weight"))  # with a zero gamma no gradient passes
-
-        def run(x: Tensor) -> None:
-            module.zero_grad()
-            features = x.detach().requires_grad_()
-            module(features).backward(x)
-
-    else:
-
-        def run(x: Tensor) -> None:
-            SEARCHES[candidate](x, case.k)
-
-    run(x[:1, :, :2, :4, :4].contiguous())  # libraries allocate their own workspace once
-    return partial(run, x)
+def _named(frame: pd.DataFrame, name: str, k: int) -> pd.DataFrame:
+    frame.insert(0, "case", name)
+    frame.insert(2, "k", k)
+    return frame

@@ -2,22 +2,24 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from cpnet.bench.timing import in_child
+import numpy as np
+import pandas as pd
+
+from cpnet.bench.timing import relative
 from cpnet.data.clips import random_clip
-from cpnet.data.decode import Backend, decode_frames
+from cpnet.data.decode import Backend
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Dataset, read_index
 from cpnet.data.loader import training_batches
 from cpnet.data.transforms import clip_generator
 from cpnet.data.videos import TrainingClips
-from cpnet.standins import render
 
-HEIGHTS: dict[Dataset, int] = {"kinetics": 256, "something": 240, "jester": 100}  # as distributed
+ALONE = "decoding alone"
+HEIGHTS: dict[Dataset, int] = {"kinetics": 256, "something": 240, "jester": 100}  # of frames, as distributed
 BACKENDS: dict[Dataset, tuple[Backend, ...]] = {
     "kinetics": ("decord", "pyav"),
     "something": ("decord", "pyav"),
@@ -25,71 +27,51 @@ BACKENDS: dict[Dataset, tuple[Backend, ...]] = {
 }
 
 
-def bench_data(
-    roots: dict[Dataset, Path] | None = None,
-    *,
+def measure_data(
+    dataset: Dataset,
+    root: Path,
     clips: int = 24,
+    *,
     workers: Sequence[int] = (0, 1, 2),
     repeats: int = 3,
     shape: tuple[int, int, int] = (8, 4, 112),
-    heights: dict[Dataset, int] = HEIGHTS,
-) -> dict[tuple[str, str, str], float]:
-    """Print clips a second, and return them by layout, backend and what was measured.
+) -> pd.DataFrame:
+    """Clips a second, from the first clip of an epoch on: the start of workers and decoders, seconds, is left out.
 
     Args:
-        roots: data sets; stand-ins are rendered if None.
-        clips: of each data set.
+        dataset: layout of the data set in `root`.
+        root: folder of annotations and videos.
+        clips: in an epoch.
         workers: numbers of loader processes.
         repeats: epochs to take the median of, after one that is not timed.
         shape: num_frames, frame_step and size of the clips.
-        heights: of the frames of stand-ins.
+
+    Returns:
+        dataset, decoder, candidate ("decoding alone" or "2 workers"), clips/s, and those over decoding alone.
     """
     if clips < 2:
         raise ValueError(f"clips={clips}: give 2 or more, as time is taken from the first clip on")
-    found: dict[tuple[str, str, str], float] = {}
-    print(f"median of {repeats} epochs of {clips} clips of {shape[0]} frames, step {shape[1]}, {shape[2]}x{shape[2]}")
-    print("from the first clip of an epoch on: the start of workers and decoders, seconds, is left out")
-    print(f"{'':36}{'clips/s':>10}{'of decoding alone':>20}")
-    with TemporaryDirectory() as folder:
-        if roots is None:
-            roots = {name: Path(folder, name) for name in heights}
-            for name, root in roots.items():
-                render(name, root, train=clips, val=0, size=heights[name], progress=False)
-        for name, root in roots.items():
-            for backend in BACKENDS[name]:
-                title = "JPEG" if name == "jester" else backend
-                for what, rate in in_child(_rates, name, root, backend, clips, tuple(workers), repeats, shape).items():
-                    found[name, title, what] = rate
-                    alone = rate / found[name, title, "decoding alone"]
-                    print(f"{name:11}{title:8}{what:17}{rate:>10.1f}{alone:>19.2f}x", flush=True)
-    return found
-
-
-def _rates(
-    name: Dataset,
-    root: Path,
-    backend: Backend,
-    clips: int,
-    workers: tuple[int, ...],
-    repeats: int,
-    shape: tuple[int, int, int],
-) -> dict[str, float]:
-    """Clips a second by what was measured, in a process of its own: a process should use one backend only."""
     num_frames, frame_step, size = shape
-    index = read_index(name, root, "train")
+    index = read_index(dataset, root, "train")
     index.videos = index.videos[:clips]
-    choose = partial(random_clip, num_frames=num_frames, frame_step=frame_step, generator=clip_generator(0, 0, 0))
-    make = partial(TrainingClips, index, num_frames=num_frames, frame_step=frame_step, size=size)
-    isolated = make(read=IsolatedDecoder(backend))
-    epochs: dict[str, Callable[[int], Iterable[object]]] = {
-        "decoding alone": lambda epoch: (decode_frames(video.path, choose, backend) for video in index.videos),
-        **{f"{n} workers": partial(_epoch, isolated, n) for n in workers},
-    }
-    return {what: _rate(epoch, repeats) for what, epoch in epochs.items()}
+    frames = []
+    for backend in BACKENDS[dataset]:
+        read = IsolatedDecoder(backend)  # in a process of its own: decord and PyAV clash in one
+        loaded = TrainingClips(index, num_frames=num_frames, frame_step=frame_step, size=size, read=read)
+        epochs: dict[str, Callable[[int], Iterable[object]]] = {ALONE: partial(_decode, loaded)}
+        epochs |= {f"{n} workers": partial(training_batches, loaded, 1, workers=n) for n in workers}
+        decoder = "JPEG" if dataset == "jester" else backend
+        frame = pd.DataFrame({"dataset": dataset, "decoder": decoder, "candidate": list(epochs)})
+        frame["clips/s"] = [_rate(epoch, repeats) for epoch in epochs.values()]
+        frames.append(relative(frame, ALONE, "clips/s"))
+    return pd.concat(frames, ignore_index=True)
 
 
-def _epoch(clips: TrainingClips, workers: int, epoch: int) -> Iterable[object]:
-    return training_batches(clips, 1, epoch, workers=workers)
+def _decode(clips: TrainingClips, epoch: int) -> Iterator[np.ndarray]:
+    """Frames of a random clip of each video, and nothing else of what loading does."""
+    generator = clip_generator(clips.seed, epoch, 0)
+    choose = partial(random_clip, num_frames=clips.num_frames, frame_step=clips.frame_step, generator=generator)
+    return (clips.read(video.path, choose) for video in clips.index.videos)
 
 
 def _rate(epoch: Callable[[int], Iterable[object]], repeats: int) -> float:

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import pandas as pd
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from cpnet.bench.timing import median_seconds
+from cpnet.bench.timing import measure_time, training_step
 from cpnet.data.layouts import NUM_CLASSES, Dataset, read_index
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
@@ -62,11 +61,11 @@ def timed(device: str = "cpu", repeats: int = 3) -> Pricing:
     def price(network: Network, num_classes: int, shape: tuple[int, int], batch_size: int) -> Price:
         num_frames, side = shape
         model = _untrained(network, num_classes, num_frames).to(device)
-        optimizer = torch.optim.SGD(model.parameters(), lr=1e-6, momentum=0.9)
         clips = torch.randn(max(batch_size, VIEWS), 3, num_frames, side, side, device=device)
-        step = median_seconds(partial(_step, model, optimizer, clips[:batch_size]), repeats, device)
-        forward = median_seconds(partial(_test, model, clips[:VIEWS]), repeats, device)
-        return Price(step / batch_size, forward / VIEWS)
+        step = measure_time({"step": training_step(model, clips[:batch_size])}, repeats)["ms"][0] / 1e3
+        with torch.no_grad():
+            test = measure_time({"test": partial(model.eval(), clips[:VIEWS])}, repeats)["ms"][0] / 1e3
+        return Price(step / batch_size, test / VIEWS)
 
     return price
 
@@ -175,15 +174,3 @@ def _untrained(network: Network, num_classes: int, num_frames: int) -> nn.Module
     arguments = for_clips(network.name, num_frames) | replace(network, pretrained=None).arguments()
     torch.manual_seed(0)
     return create_model(network.name, num_classes=num_classes, **arguments)
-
-
-def _step(model: nn.Module, optimizer: torch.optim.Optimizer, clips: Tensor) -> None:
-    model.train()
-    F.cross_entropy(model(clips), torch.zeros(len(clips), dtype=torch.int64, device=clips.device)).backward()
-    optimizer.step()
-    optimizer.zero_grad()
-
-
-@torch.no_grad()
-def _test(model: nn.Module, clips: Tensor) -> None:
-    model.eval()(clips)

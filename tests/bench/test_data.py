@@ -1,26 +1,32 @@
 import pytest
 
 from cpnet.__main__ import main
-from cpnet.bench import bench_data
+from cpnet.bench.data import measure_data
 from cpnet.standins import render
 
 
-def test_clips_a_second_are_printed_for_each_layout_and_backend(capsys):
-    heights = {"kinetics": 32, "something": 32, "jester": 32}
-    found = bench_data(clips=3, workers=(1,), repeats=1, shape=(2, 2, 16), heights=heights)
-    kinds = [("kinetics", "decord"), ("kinetics", "pyav"), ("something", "decord"), ("something", "pyav")]
-    measured = ["decoding alone", "1 workers"]
-    assert list(found) == [(*kind, what) for kind in [*kinds, ("jester", "JPEG")] for what in measured]
-    assert all(rate > 0 for rate in found.values())
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3 + len(found)
-    assert [line.split()[-1] for line in lines if "decoding alone" in line][1:] == ["1.00x"] * 5
+def test_clips_a_second_are_measured_for_each_backend(tmp_path):
+    render("something", tmp_path, train=3, val=0, size=32, jobs=1, progress=False)
+    frame = measure_data("something", tmp_path, 3, workers=(0,), repeats=1, shape=(2, 2, 16))
+    assert frame["decoder"].tolist() == ["decord"] * 2 + ["pyav"] * 2
+    assert frame["candidate"].tolist() == ["decoding alone", "0 workers"] * 2
+    ratio = frame["clips/s"][3] / frame["clips/s"][2]
+    assert frame["clips/s / decoding alone"][3] == pytest.approx(ratio)  # of the same decoder
 
 
 def test_ones_own_data_set_is_measured(tmp_path, capsys):
     render("jester", tmp_path, train=3, val=0, size=32, jobs=1, progress=False)
-    main(["bench", "data", "--dataset", "jester", "--root", str(tmp_path), "--workers", "0", "--repeats", "1"])
-    out = capsys.readouterr().out
-    assert "jester     JPEG    0 workers" in out and "kinetics" not in out
+    options = ["--workers", "0", "1", "--repeats", "1", "--num-frames", "2"]
+    main(["bench", "data", "--dataset", "jester", "--root", str(tmp_path), *options])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[3:]] == [["jester", "JPEG"]] * 3
     with pytest.raises(SystemExit, match="give --dataset and --root together"):
         main(["bench", "data", "--dataset", "jester"])
+    with pytest.raises(SystemExit, match="clips=1: give 2 or more"):
+        main(["bench", "data", "--dataset", "jester", "--root", str(tmp_path), "--clips", "1"])
+
+
+def test_stand_ins_are_measured_where_no_data_set_is_given(monkeypatch, capsys):
+    monkeypatch.setattr("cpnet.bench.data.HEIGHTS", {"jester": 32})
+    main(["bench", "data", "--clips", "2", "--workers", "0", "--repeats", "1", "--size", "16"])
+    assert "jester    JPEG decoding alone" in capsys.readouterr().out

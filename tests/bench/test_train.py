@@ -1,70 +1,19 @@
-import math
-
+import pandas as pd
 import pytest
 import torch
 
-from cpnet.bench import bench_train
-from cpnet.bench import train as bench
-from cpnet.bench.train import BLOCKS, NETWORKS, Case, Stored
+from cpnet.__main__ import main
+from cpnet.bench.train import Stored, blocks, exponents, features, networks
 from cpnet.engine.memory import saved_for_backward
 from cpnet.nn import NonLocalBlock
 
-WHAT = ["seconds", "peak bytes", "saved bytes"]
-
-
-def test_networks_are_measured_in_processes_of_their_own(monkeypatch, capsys):
-    for name in ("NL, stored", "C2D alone"):  # a process each takes seconds
-        monkeypatch.delitem(NETWORKS, name)
-    found = bench_train(repeats=1, shape=(1, 2, 64), width=4, k=2, parts=("networks",))
-    assert list(found) == [("network", name, what) for name in NETWORKS for what in WHAT]
-    assert all(0 < value < math.inf for value in found.values())
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3 + len(NETWORKS)
-    assert lines[3].startswith("network, 1x3x2x64x64")
-    assert lines[3].split()[-3:] == ["1.00x"] * 3  # the reference, relative to itself
-
-
-def test_all_parts_are_measured_where_they_should_be(monkeypatch, capsys):
-    shapes = []
-
-    def here(function, case, name, *repeats):  # in this process; the memory of a process is measured above
-        if function is bench._seconds:
-            return function(case, name, *repeats)
-        shapes.append((case.title, case.shape))
-        module, _, x = bench._prepare(case, name)
-        return 1.0, float(saved_for_backward(module, x))
-
-    monkeypatch.setattr(bench, "in_child", here)
-    found = bench_train(repeats=1, shape=(2, 2, 64), width=4, k=2)
-    assert dict(shapes) == {
-        "network": (2, 3, 2, 64, 64),
-        "res3": (2, 8, 2, 16, 16),
-        "res4": (2, 16, 2, 8, 8),
-        "network, T 2": (1, 3, 2, 32, 32),
-        "network, T 8": (1, 3, 8, 32, 32),
-        "res3, T 2": (1, 8, 2, 8, 8),
-        "res3, T 8": (1, 8, 8, 8, 8),
-    }
-    names = {title: NETWORKS if title.startswith("network") else BLOCKS for title in dict(shapes)}
-    assert list(found) == [(title, name, what) for title in names for name in names[title] for what in WHAT]
-    assert all(0 < value < math.inf for value in found.values())
-    assert len(capsys.readouterr().out.splitlines()) == 3 + len(shapes)
-    # Saved bytes are counted, so what they grow like is exact: a matrix of all pairs of positions, or features.
-    pairs = {T: 4 * (T * 64) ** 2 for T in (2, 8)}
-    for T in (2, 8):
-        stored, fused = (found[f"res3, T {T}", f"NL, all keys{form}", "saved bytes"] for form in (", stored", ""))
-        assert stored - fused == pytest.approx(pairs[T], rel=0.05)
-    for name in ("NL", "CP", "CP, shrink 2"):
-        short, long = (found[f"res3, T {T}", name, "saved bytes"] for T in (2, 8))
-        assert long / short == pytest.approx(4, rel=0.1)
-
 
 def test_the_networks_differ_in_their_blocks_only():
-    case = Case("", (1, 3, 2, 64, 64), True, 18, 4, 2, "cpu", 1)
-    plain = NETWORKS["C2D alone"](case).state_dict().keys()
+    kinds = networks(width=4, k=2)
+    plain = kinds["C2D alone"].state_dict().keys()
     places = {"layer2.0", "layer2.1", "layer3.0", "layer3.1", "layer4.0", "layer4.1"}
     for name, kind in (("NL", "nl"), ("CP", "cp")):
-        more = NETWORKS[name](case).state_dict().keys() - plain
+        more = kinds[name].state_dict().keys() - plain
         assert {tuple(key.split(".")[:3]) for key in more} == {(*place.split("."), kind) for place in places}
 
 
@@ -76,6 +25,51 @@ def test_stored_attention_computes_the_same():
     torch.testing.assert_close(Stored(block)(x), block(x), rtol=1e-4, atol=1e-5)
 
 
-def test_unknown_parts_are_refused():
-    with pytest.raises(ValueError, match="choose from networks, blocks, growth"):
-        bench_train(parts=("network",))
+def test_saved_memory_grows_like_pairs_where_they_are_stored_and_like_positions_elsewhere():
+    saved = {}
+    for T in (2, 8):
+        x = torch.randn(1, 8, T, 8, 8, requires_grad=True)
+        saved[T] = {name: saved_for_backward(block, x) for name, block in blocks(8, k=2).items()}
+        pairs = saved[T]["NL, all keys, stored"] - saved[T]["NL, all keys"]
+        assert pairs == pytest.approx(4 * (T * 64) ** 2, rel=0.05)  # bytes
+    for name in ("NL", "CP", "CP, shrink 2"):
+        assert saved[8][name] / saved[2][name] == pytest.approx(4, rel=0.1)
+
+
+def test_exponents_are_those_of_powers():
+    N = torch.tensor([64.0, 128, 512])
+    powers = {"pairs": 2, "positions": 1}
+    measured = [
+        pd.DataFrame({"positions": N, "candidate": name, "ms": 3 * N**p, "peak MiB": N**p, "saved MiB": N ** (p / 2)})
+        for name, p in powers.items()
+    ]
+    found = exponents(pd.concat(measured)).set_index("candidate")
+    assert found.columns.tolist() == ["exponent of ms", "exponent of peak MiB", "exponent of saved MiB"]
+    assert found.loc["pairs"].tolist() == pytest.approx([2, 2, 1])
+    assert found.loc["positions"].tolist() == pytest.approx([1, 1, 0.5])
+
+
+def test_features_are_as_large_as_in_the_network():
+    net = networks(width=4)["C2D alone"]
+    seen = []
+    for stage in (net.layer2, net.layer3):
+        stage.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
+    net(torch.randn(2, 3, 2, 72, 72))
+    for stage, (images, C, H, W) in zip((3, 4), seen, strict=True):
+        B, *shape = features(stage, (2, 2, 72), width=4)
+        assert B * shape[1] == images and shape == [C, 2, H, W]
+
+
+def test_the_command_measures_networks_blocks_and_growth(capsys):
+    options = {"repeats": 1, "batch-size": 2, "num-frames": 2, "size": 64, "width": 4, "k": 2}
+    main(["bench", "train", *(f"--{name}={value}" for name, value in options.items())])
+    header, *frames = capsys.readouterr().out.split("\n\n")
+    assert header.startswith("cpu: ")
+    shapes = [{line.split()[0] for line in frame.splitlines()[1:]} for frame in frames[:4]]
+    assert shapes == [
+        {"2x3x2x64x64"},
+        {"1x3x2x32x32", "1x3x8x32x32"},
+        {"2x8x2x16x16", "2x16x2x8x8"},
+        {"1x8x2x8x8", "1x8x4x8x8", "1x8x8x8x8"},
+    ]
+    assert len(frames[4].splitlines()) == 1 + len(blocks(8))
