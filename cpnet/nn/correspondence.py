@@ -200,7 +200,9 @@ def _enlarge(x: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return x
     h, w = x.shape[3:]
-    frames = F.pad(x.flatten(1, 2), (0, 1, 0, 1), mode="replicate")  # (B, C * T, h + 1, w + 1)
+    frames = x.flatten(1, 2)  # (B, C * T, h, w)
+    for axis in (2, 3):  # not F.pad, whose compiled gradient torch 2.13 refuses for its strides
+        frames = torch.cat([frames, frames.narrow(axis, -1, 1)], dim=axis)
     size = (h * factor + 1, w * factor + 1)
     frames = F.interpolate(frames, size, mode="bilinear", align_corners=True)[..., :-1, :-1]
     return frames.unflatten(1, x.shape[1:3])
