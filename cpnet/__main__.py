@@ -20,11 +20,12 @@ COMMANDS = {
     "bench cp": "CP module and search against direct forms and faiss",
     "bench models": "a training step of each network against C2D's",
     "bench train": "time and memory of CP modules against NL blocks",
+    "bench run-time": "what the chapter on run time shows: speed, memory, approximate searches",
     "bench runs": "minutes that the runs of a table take here",
     "bench data": "clips a second, by layout, decoder and workers",
 }
 USAGE = "python -m cpnet COMMAND ...   (COMMAND --help lists its options)\n\n" + "".join(
-    f"  {name:14}{what}\n" for name, what in COMMANDS.items()
+    f"  {name:16}{what}\n" for name, what in COMMANDS.items()
 )
 
 
@@ -52,7 +53,7 @@ def _run(name: str, args: list[str]) -> None:
 
     from cpnet.engine.machine import leave_processes
 
-    module = name.replace(" ", "_")
+    module = name.replace(" ", "_").replace("-", "_")
     command = getattr(import_module(f"cpnet.commands.{module}"), module)
     tyro.cli(command, args=args, prog=f"python -m cpnet {name}")
     leave_processes()

@@ -45,7 +45,7 @@ def test_an_unknown_command_names_the_nearest(words, nearest):
 
 def test_a_command_is_a_function_in_a_module_of_its_name():
     for name in COMMANDS:
-        module = name.replace(" ", "_")
+        module = name.replace(" ", "_").replace("-", "_")
         source = (REPOSITORY / "cpnet" / "commands" / f"{module}.py").read_text()
         assert len(re.findall(r"^def [a-z]", source, re.M)) == 1 and f"\ndef {module}(" in source
 

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 import pandas as pd
 
-from cpnet.experiments import architectures, table1, table3a, table3b, table3c, table3d, table4, table5a
+from cpnet.experiments import architectures, run_time, table1, table3a, table3b, table3c, table3d, table4, table5a
 from cpnet.experiments.claims import summarise
 from cpnet.experiments.run import Run
 from cpnet.experiments.settings import pretraining
@@ -32,6 +32,7 @@ TABLES = {
         table5a.TABLE,
         table5a.SEARCH,
         Table(name="table5b", title="Table 5(b)", subject="Jester v1"),
+        run_time.TABLE,
     )
 }
 

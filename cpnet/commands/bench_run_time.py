@@ -1,0 +1,26 @@
+"""python -m cpnet bench run-time"""
+
+from pathlib import Path
+
+
+def bench_run_time(
+    *, device: str = "cpu", threads: int = 2, most_frames: int = 128, out: Path = Path("results/run_time")
+) -> None:
+    """Measure all that the chapter on run time shows, and store it as CSV files, with the machine's name in each line.
+
+    Speed of CPNet-34, growth of time and memory with the number of positions, exact and approximate searches.
+
+    Args:
+        device: cpu or cuda.
+        threads: CPU threads.
+        most_frames: larger batches of frames are not timed.
+        out: folder of the CSV files.
+    """
+    from cpnet.bench.timing import show, start
+    from cpnet.experiments.run_time import measure, write
+
+    start(device, threads, repeats=1)
+    for name, frame in measure(device, most_frames):
+        write(name, frame, out)
+        print(f"\n{out / name}.csv", end="")
+        show(frame.drop(columns=["device", "threads", "torch", "date"]))
