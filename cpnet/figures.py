@@ -256,3 +256,35 @@ def arrows(
     axis.set(xticks=[], yticks=[], title=title)
     axis.grid(False)
     return figure
+
+
+def speed(frame: pd.DataFrame, printed: Mapping[int, float], printed_on: str) -> Figure:
+    """Videos a second by batch size, a line for each number of frames, and the paper's points, as Figure 9.
+
+    Args:
+        frame: Of `cpnet.bench.run_time.measure_speed`.
+        printed: The paper's videos a second, one at a time, by frames.
+        printed_on: Its device.
+    """
+    figure, axis = plt.subplots(figsize=(7, 3.4))
+    for i, (num_frames, rows) in enumerate(frame.groupby("num_frames")):
+        axis.plot(rows["batch_size"], rows["videos/s"], marker="o", color=f"C{i}", label=f"ours, {num_frames} frames")
+        if num_frames in printed:
+            label = f"paper, {num_frames} frames, {printed_on}"
+            axis.plot(1, printed[num_frames], marker="*", markersize=12, linestyle="", color=f"C{i}", label=label)
+    sizes = sorted(set(frame["batch_size"]))
+    axis.set_xscale("log", base=2)
+    axis.set(xticks=sizes, xticklabels=sizes, yscale="log", xlabel="batch size", ylabel="videos a second")
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=10)
+    return figure
+
+
+def growth(frame: pd.DataFrame, columns: Sequence[str]) -> Figure:
+    """Measurements against the number of positions on log-log axes, a panel a column and a line a candidate."""
+    figure, axes = plt.subplots(1, len(columns), figsize=(4.5 * len(columns), 3.4), squeeze=False)
+    for axis, column in zip(axes[0], columns, strict=True):
+        for name, rows in frame.groupby("candidate", sort=False):
+            axis.plot(rows["positions"], rows[column], marker="o", label=name)
+        axis.set(xscale="log", yscale="log", xlabel="positions", ylabel=column)
+    axes[0, 0].legend()
+    return figure

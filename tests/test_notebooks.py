@@ -25,6 +25,7 @@ VIDEOS = ["results = reproduce(", "live", "load_origins("]
 IGNORED = {
     "00_architectures.ipynb": [],
     "01_toy_failure.ipynb": VIDEOS,
+    "10_run_time.ipynb": ["torch.manual_seed(0)", "pd.Series(provenance("],
 } | dict.fromkeys(
     [
         "02_ablation_num_cp.ipynb",
