@@ -30,10 +30,9 @@ BACKENDS: dict[Dataset, tuple[Backend, ...]] = {
 def measure_data(
     dataset: Dataset,
     root: Path,
-    clips: int = 24,
-    *,
-    workers: Sequence[int] = (0, 1, 2),
-    repeats: int = 3,
+    clips: int,
+    workers: Sequence[int],
+    repeats: int,
     shape: tuple[int, int, int] = (8, 4, 112),
 ) -> pd.DataFrame:
     """Clips a second, from the first clip of an epoch on: the start of workers and decoders, seconds, is left out.
