@@ -1,5 +1,6 @@
 """python -m cpnet reproduce."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -53,12 +54,7 @@ def reproduce(
 
 def _seconds(text: str) -> float:
     """Seconds of "90s", "150m" or "8h"."""
-    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
-    try:
-        if unit is None:
-            raise ValueError
-        return float(text[:-1]) * unit
-    except ValueError:
-        raise ValueError(
-            f"budget {text!r}: give a number of seconds, minutes or hours, such as 90s, 150m or 8h"
-        ) from None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if found is None:
+        raise ValueError(f"budget {text!r}: give a number of seconds, minutes or hours, such as 90s, 150m or 8h")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
