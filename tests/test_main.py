@@ -12,6 +12,7 @@ from helpers import read_scores
 from made_jester import make_jester
 
 from cpnet.__main__ import COMMANDS, main
+from cpnet.experiments.tables import select_runs
 from cpnet.results import REPOSITORY
 
 TEXTS = ("README.md", "CONTRIBUTING.md", "results/README.md", "book/*.md", "notebooks/*.ipynb", "cpnet/**/*.py")
@@ -23,6 +24,42 @@ def test_every_subcommand_has_help(command, capsys):
         main([*command.split(), "--help"])
     assert stop.value.code == 0
     assert f"python -m cpnet {command}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_without_a_command_all_are_listed(capsys):
+    main([])
+    main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.strip() for line in lines].count("models        list the networks") == 2
+    assert len(lines) == 2 * (2 + len(COMMANDS))
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [(["reprodce", "table1"], "reproduce"), (["bench", "cpp"], "bench cp"), (["data", "--x"], "data check")],
+)
+def test_an_unknown_command_names_the_nearest(words, nearest):
+    with pytest.raises(SystemExit, match=rf"^error: no command '{words[0]}', did you mean {nearest}\?"):
+        main(words)
+
+
+def test_a_command_is_a_function_in_a_module_of_its_name():
+    for name in COMMANDS:
+        module = name.replace(" ", "_")
+        source = (REPOSITORY / "cpnet" / "commands" / f"{module}.py").read_text()
+        assert len(re.findall(r"^def [a-z]", source, re.M)) == 1 and f"\ndef {module}(" in source
+
+
+def test_the_setting_of_a_row_is_printed_whole(capsys):
+    main(["config", "table3b", "k8"])
+    out = capsys.readouterr().out
+    assert "# python -m cpnet reproduce table3b --rows k8 --seeds 0" in out
+    assert "# test k = 8, paper: 60.7*" in out and "stored 3 of 3, minutes a run: " in out
+    parts = [line.partition(": ") for line in out.splitlines() if not line.startswith("#")]
+    setting = {name: json.loads(part) for name, _, part in parts}
+    (run,) = select_runs("table3b", rows=("k8",), seeds=(0,))
+    assert setting.pop("model_defaults") == run.training.model_defaults
+    assert setting == run.training.config
 
 
 def test_errors_of_the_user_are_one_line():
@@ -54,13 +91,13 @@ def test_documented_commands_exist():
         (["evaluate", "nowhere"], "error: no config.json in nowhere"),
         (["train", "--out", "x", "--data-root", "nowhere"], "error: no annotation under nowhere: looked for"),
         (["train", "--out", "x", "--data-root", "y", "--protocol", "9"], "error: protocol '9': give clips x crops"),
-        (["train", "--out", "x", "--data-root", "y", "--workers", "-1"], "error: --workers -1: give 0 or more"),
+        (["train", "--out", "x"], "error: no folder of something: give --data-root"),
+        (["config", "table3b", "k9"], "error: no row 'k9' in table3b: choose among k1, k2"),
+        (["reproduce", "tabel1"], "error: no table 'tabel1', did you mean table1: there are table1, table1_controls"),
         (["train", "--out", "README.md", "--data-root", "y"], "error: README.md is a file: give a folder"),
         (["train", "--out", "x", "--data-root", "y", "--config", "z", "--network.k", "3"], "error: --config takes the"),
         (["evaluate", "x", "--submission", "y"], "error: --submission is for test sets: give --split test, not val"),
-        (["reproduce", "table5a", "--jobs", "0"], "error: jobs=0, workers=0: give at least one job"),
-        (["reproduce", "table5a", "--live"], "error: --live is for table1 as a whole"),
-        (["reproduce", "table1", "--dry-run"], "error: no training on real data in table1 at profile cpu"),
+        (["reproduce", "table5a", "--jobs", "0"], "error: jobs=0: give at least one job"),
         (["models", "zzz*"], "error: no network matches 'zzz*': there are artnet_resnet101"),
         (["summary", "cpnet_toy", "--num-frames", "0"], "error: --num-frames 0: give 1 or more"),
         (["summary", "c2d_resnet18", "--k", "3"], "error: c2d_resnet18 takes no argument k"),
@@ -125,9 +162,14 @@ def test_a_training_that_never_began_does_not_block_its_folder(trained, tmp_path
     with pytest.raises(SystemExit, match="error: batch_size=100: give 1 to 8, the number of videos"):
         main([*command, "--recipe.batch-size", "100"])
     main(command)
-    with pytest.raises(SystemExit, match="2"):
-        main([*command, "--recipe.phases.0.epochs", "0"])
-    assert "epochs=0 in a phase: give 1 or more" in " ".join(capsys.readouterr().err.split())
+    for option, message in (
+        (["--recipe.phases.0.epochs", "0"], "epochs=0 in a phase: give 1 or more"),
+        (["--workers", "-1"], "workers=-1: give 0 or more"),
+        (["--device", "cuda:99"], "device='cuda:99': torch finds"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main([*command, *option])
+        assert message in " ".join(re.sub("[│╭╮╰╯─]", " ", capsys.readouterr().err).split())
 
 
 def test_a_damaged_checkpoint_is_named(trained, tmp_path):

@@ -100,6 +100,30 @@ def test_compare_says_when_there_is_nothing(tmp_path):
         results.compare(tmp_path, tmp_path)
 
 
+def test_a_measurement_is_a_line_whatever_its_test_is_called():
+    tests = {"": {}, "k1": {"k": 1}, "k16": {"k": 16}, "25x10": {"videos": 50}}
+    metrics = {"train_loss": 0.5, "val_top1": 1.0, "val_top1_k1": 2.0, "val_top1_k16": 3.0, "val_top5_25x10": 4.0}
+    made = record(config={"protocols": tests}, metrics=metrics | {"val_per_class": [1.0]}, n_expected=500)
+    made["params"] = {"weights": 7}
+    lines = results.measurements([made]).set_index(["metric", "protocol"])[["value", "n"]].fillna(-1)
+    assert {key: tuple(line) for key, line in lines.iterrows()} == {
+        ("weights", ""): (7, -1),
+        ("train_loss", ""): (0.5, -1),
+        ("val_top1", ""): (1, 500),
+        ("val_top1", "k1"): (2, 500),
+        ("val_top1", "k16"): (3, 500),
+        ("val_top5", "25x10"): (4, 50),
+    }
+    assert results.measurements([]).empty and "value" in results.measurements([])
+
+
+def test_an_epoch_is_a_line():
+    made = record(curves={"phase": [0, 1], "val_top1": [10.0, 20.0]})
+    found = results.curves([made, record(seed=4, curves={"val_top1": [30.0]})])
+    assert found[["seed", "epoch", "val_top1"]].to_numpy().tolist() == [[3, 1, 10], [3, 2, 20], [4, 1, 30]]
+    assert results.curves([]).empty
+
+
 def test_the_local_root_can_be_moved(monkeypatch, tmp_path):
     monkeypatch.setenv("CPNET_LOCAL_RESULTS", str(tmp_path))
     assert results.local_root() == tmp_path

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cpnet.nn.pairs import BatchNorm, linear_norm_max, pair_moments
-from cpnet.nn.proposals import Ties, correspondence_proposals
+from cpnet.nn.proposals import Ties, correspondence_proposals, scramble
 
 Pool = Literal["before_projection", "after_projection"]
 BN_EPS = 1e-3  # every batch norm of the released code (tf.contrib's default)
@@ -85,8 +85,7 @@ class CPModule(nn.Module):
         self.pool, self.shrink, self.displacement = pool, shrink, displacement
         self.displacement_scale = displacement_scale
         self.ties, self.tie_seed = ties, tie_seed
-        self._generator: torch.Generator | None = None
-        self._start = tie_seed
+        self.reseed(tie_seed)
 
         self.bottleneck: nn.Module = nn.Identity()
         D = channels if bottleneck is None else bottleneck
@@ -132,28 +131,17 @@ class CPModule(nn.Module):
 
     def reseed(self, seed: int) -> None:
         """Draw the ties of training from `seed` on; those of evaluation stay with `tie_seed`."""
-        self._start = seed
-        if self._generator is not None:
-            self._generator.manual_seed(seed)
+        self._draws = scramble(torch.tensor(seed))  # streams of neighbouring seeds do not overlap
 
     def extra_repr(self) -> str:
         return f"k={self.k}, pool={self.pool}, shrink={self.shrink}, displacement={self.displacement}, ties={self.ties}"
 
     def _propose(self, f: Tensor) -> Tensor:
-        if self.ties == "index":
-            return correspondence_proposals(f, self.k, ties="index")
+        seeds = torch.full((len(f),), self.tie_seed)
         if self.training:
-            if self._generator is None or self._generator.device != f.device:
-                self._generator = torch.Generator(f.device).manual_seed(self._start)
-            return correspondence_proposals(f, self.k, ties=self.ties, generator=self._generator)
-        fresh = torch.Generator(f.device)
-        clips = f.split(1)
-        return torch.cat(
-            [
-                correspondence_proposals(c, self.k, ties=self.ties, generator=fresh.manual_seed(self.tie_seed))
-                for c in clips
-            ]
-        )
+            seeds = self._draws + torch.arange(len(f))
+            self._draws += len(f)
+        return correspondence_proposals(f, self.k, ties=self.ties, seeds=seeds.to(f.device))
 
     def _embed(self, f: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Correspondence Embedding of features (B, D, T, h, w): g (B, C, N), and each channel's winner (B, N, c)."""
@@ -212,7 +200,9 @@ def _enlarge(x: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return x
     h, w = x.shape[3:]
-    frames = F.pad(x.flatten(1, 2), (0, 1, 0, 1), mode="replicate")  # (B, C * T, h + 1, w + 1)
+    frames = x.flatten(1, 2)  # (B, C * T, h, w)
+    for axis in (2, 3):  # not F.pad, whose compiled gradient torch 2.13 refuses for its strides
+        frames = torch.cat([frames, frames.narrow(axis, -1, 1)], dim=axis)
     size = (h * factor + 1, w * factor + 1)
     frames = F.interpolate(frames, size, mode="bilinear", align_corners=True)[..., :-1, :-1]
     return frames.unflatten(1, x.shape[1:3])

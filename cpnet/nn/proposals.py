@@ -6,17 +6,18 @@ Section 3.2, "k-NN grouping", and Figure 2 of the paper. The distances and indic
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Ties = Literal["random", "index"]
 
-# Scores computed at once: 4 MiB of float32 stays in a CPU's cache, 512 MiB keeps a GPU busy.
-BLOCK_ELEMENTS = {"cpu": 2**20, "cuda": 2**27}
+# Scores computed at once: 4 MiB of float32 stays in a CPU's cache, 256 MiB keeps a GPU busy.
+BLOCK_ELEMENTS = {"cpu": 2**20, "cuda": 2**26}
+GROUP, WIDE = 8, 2048  # rows of so many columns are searched by the maxima of groups
 
 
-@torch.no_grad()
 def correspondence_proposals(
-    x: Tensor, k: int, *, ties: Ties = "random", generator: torch.Generator | None = None
+    x: Tensor, k: int, *, ties: Ties = "random", generator: torch.Generator | None = None, seeds: Tensor | None = None
 ) -> Tensor:
     """Propose, for every position, its k nearest positions of the other frames by L2 distance of features.
 
@@ -27,7 +28,8 @@ def correspondence_proposals(
         x: features (B, C, T, H, W); at least two frames.
         k: number of proposals per position, at most (T - 1) * H * W.
         ties: how equally near positions are chosen between.
-        generator: source of the random choices, on the device of `x`; torch's default one if None.
+        generator: source of the seeds, on the device of `x`; torch's default one if None.
+        seeds: (B,) int64, seeds of each clip's random choices, which depend on nothing else; drawn if None.
 
     Returns:
         Indices (B, N, k), int64, into the N = T * H * W flattened positions, nearest first.
@@ -36,31 +38,9 @@ def correspondence_proposals(
         ValueError: wrong rank, one frame only, k out of range, unknown `ties`, NaN in the features.
     """
     _check(x, k, ties)
-    B, C, T, H, W = x.shape
-    frame, N = H * W, T * H * W
-    queries, keys = _with_norms(x)  # (B, N, C + 2), (B, C + 2, N)
-    largest = -queries[..., -2].amin(dim=1)[:, None, None]  # (B, 1, 1), squared norm
-    group = _group_size(N - frame, k)
-    filler = keys.new_zeros(B, C + 2, -(N - frame) % group)  # makes the groups even
-    filler[:, -1] = -torch.inf  # infinitely far: no query prefers it
-
-    proposals = torch.empty(B, N, k, dtype=torch.int64, device=x.device)
-    budget = BLOCK_ELEMENTS.get(x.device.type, 2**20) // N
-    clips = 1 if x.device.type == "cpu" else max(1, min(B, budget // frame))
-    rows = max(1, min(frame, budget // clips))
-    for b in range(0, B, clips):
-        for own in range(0, N, frame):  # first position of the queries' own frame
-            clip = keys[b : b + clips]
-            others = torch.cat([clip[..., :own], clip[..., own + frame :], filler[b : b + clips]], dim=2)
-            for start in range(own, own + frame, rows):
-                block = (slice(b, b + clips), slice(start, min(start + rows, own + frame)))
-                with torch.autocast(x.device.type, enabled=False):  # half precision would rank neighbours wrongly
-                    distinct, row = _distinct(queries[block])  # (b, u, C + 2), (r,)
-                    scores = distinct @ others  # (b, u, N - frame + filler)
-                tolerance = 4 * torch.finfo(scores.dtype).eps * (largest[b : b + clips] - distinct[..., -2:-1])
-                chosen = _select(scores, row, k, group, tolerance, ties, generator, N - frame)
-                proposals[block] = chosen + frame * (chosen >= own)  # columns skip the own frame
-    return proposals
+    if ties == "random" and seeds is None:
+        seeds = torch.randint(2**63 - 1, (len(x),), generator=generator, device=x.device)
+    return _search(x.detach(), k, seeds if ties == "random" else None)
 
 
 def _check(x: Tensor, k: int, ties: str) -> None:
@@ -79,132 +59,141 @@ def _check(x: Tensor, k: int, ties: str) -> None:
         )
     if ties not in ("random", "index"):
         raise ValueError(f'ties={ties!r}: choose "random" or "index"')
-    if not torch.isfinite(x).all():
+
+
+@torch.library.custom_op("cpnet::search", mutates_args=())
+def _search(x: Tensor, k: int, seeds: Tensor | None) -> Tensor:
+    """`correspondence_proposals` as one operator, which compilers take as it is."""
+    B, _, T, H, W = x.shape
+    frame, N = H * W, T * H * W
+    n = N - frame
+    elements = BLOCK_ELEMENTS.get(x.device.type, 2**20)
+    rows = min(frame, max(1, elements // n))
+    clips = max(1, elements // (rows * n))
+    proposals = torch.empty(B, N, k, dtype=torch.int64, device=x.device)
+    for b in range(0, B, clips):
+        clip = slice(b, b + clips)
+        points, keys, shift, tolerance = _prepare(x[clip].flatten(2))
+        for own in range(0, N, frame):  # first position of the queries' own frame
+            others = slice(own + frame, own + N)  # the keys are there twice, so these are all other frames
+            position = torch.arange(own + frame, own + N, device=x.device) % N  # (n,)
+            for start in range(own, own + frame, rows):
+                queried = slice(start, min(start + rows, own + frame))
+                queries, row = _distinct(points[:, queried])  # (b, u, C), (b * r,)
+                with torch.autocast(x.device.type, enabled=False):  # half precision would rank neighbours wrongly
+                    scores = torch.baddbmm(shift[..., others], queries, keys[..., others]).flatten(0, 1)  # (b * u, n)
+                value, column = (best[row] for best in _top(scores, min(k + 1, n)))  # (b * r, k + 1)
+                near = tolerance[:, queried].reshape(-1, 1)  # (b * r, 1)
+                tied = (value[:, k - 1 : k] - value[:, k:] <= near).nonzero()[:, 0]  # (R,)
+                value, column = value[:, :k], column[:, :k]
+                if len(tied):
+                    streams = None if seeds is None else _streams(seeds[clip], N)[:, queried].flatten()[tied]
+                    column[tied] = _break_ties(
+                        scores, row[tied], value[tied], column[tied], near[tied], position, streams
+                    )
+                proposals[clip, queried] = position[column].unflatten(0, (len(points), -1))  # (b, r, k)
+    return proposals
+
+
+@_search.register_fake
+def _(x: Tensor, k: int, seeds: Tensor | None) -> Tensor:
+    return x.new_empty(len(x), x[0, 0].numel(), k, dtype=torch.int64)
+
+
+def _prepare(f: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of features (b, C, N): queries (b, N, C), keys (b, C, 2N), shifts (b, 1, 2N) and what rounding does (b, N).
+
+    A score is q.n - |n|^2 / 2, which orders keys as the distance to the query does. Keys and shifts are there twice.
+    """
+    f = f.to(torch.promote_types(f.dtype, torch.float32))
+    f = f - f.mean(2, keepdim=True)  # distances stay, rounding errors shrink
+    points = f.transpose(1, 2).contiguous()
+    norm = torch.linalg.vector_norm(points, dim=2)[:, None].square()  # (b, 1, N)
+    if not norm.isfinite().all():
         raise ValueError(
             "NaN or infinity in the features: nearest neighbours are undefined (look for a diverged loss or bad input)"
         )
-
-
-def _with_norms(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Augment features so that one matrix product gives 2 q.n - |n|^2 - |q|^2, the negative squared distance."""
-    f = x.flatten(2).transpose(1, 2)  # (B, N, C)
-    f = f.to(torch.promote_types(f.dtype, torch.float32))
-    f = f - f.mean(dim=1, keepdim=True)  # distances stay, rounding errors shrink
-    norm, one = f.square().sum(2, keepdim=True), f.new_ones(*f.shape[:2], 1)  # (B, N, 1)
-    queries = torch.cat([2 * f, -norm, one], dim=2)  # (B, N, C + 2)
-    keys = torch.cat([f, one, -norm], dim=2).transpose(1, 2).contiguous()  # (B, C + 2, N)
-    return queries, keys
+    tolerance = 2 * torch.finfo(f.dtype).eps * (norm + norm.amax(2, keepdim=True))
+    return points, f.repeat(1, 1, 2), norm.repeat(1, 1, 2) / -2, tolerance[:, 0]
 
 
 def _distinct(queries: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows (1, r, C) without repeats, and where each row went: the positions of a flat region share their scores.
+    """Queries without repeats (b, u, C), and which of the b * u each was: a flat region's positions share their scores.
 
-    Several clips (b, r, C) are left as they are.
+    All queries (b, r, C) if they are of several clips or most are different.
     """
     b, r, C = queries.shape
-    everything = torch.arange(r, device=queries.device)
+    everything = torch.arange(b * r, device=queries.device)
     if b > 1:
         return queries, everything
     hashes = queries[0] @ torch.linspace(1, 2, C, device=queries.device, dtype=queries.dtype)
     values, row = hashes.unique(return_inverse=True)  # (u,), (r,)
     member = row.new_empty(len(values)).scatter_(0, row, everything)  # some row of each hash
     distinct = queries[:, member]
-    return (distinct, row) if torch.equal(distinct[:, row], queries) else (queries, everything)
+    return (distinct, row) if 2 * len(values) < r and torch.equal(distinct[:, row], queries) else (queries, everything)
 
 
-def _group_size(N: int, k: int) -> int:
-    """Columns per group so that group maxima (N / g) and group members (k g) cost about the same."""
-    return max(1, round((N / (k + 1)) ** 0.5))
-
-
-def _top(scores: Tensor, k: int, group: int) -> tuple[Tensor, Tensor]:
+def _top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Top-k of each row: the best k lie in the k groups of columns with the largest maxima; only those are sorted."""
-    *shape, N = scores.shape
-    groups = N // group
-    if k >= groups:
-        return scores.topk(k, dim=-1)
-    grouped = scores.view(*shape, group, groups)
-    best = grouped.amax(dim=-2).topk(k, dim=-1, sorted=False).indices  # (b, r, k)
-    members = grouped.gather(-1, best.unsqueeze(-2).expand(*shape, group, k))  # (b, r, g, k)
-    value, place = members.flatten(-2).topk(k, dim=-1)  # (b, r, k)
-    row = place // k  # which member of the group
-    column = best.gather(-1, place % k)
-    return value, row * groups + column
-
-
-def _select(
-    scores: Tensor,
-    row: Tensor,
-    k: int,
-    group: int,
-    tolerance: Tensor,
-    ties: str,
-    generator: torch.Generator | None,
-    available: int,
-) -> Tensor:
-    """The k best columns (b, r, k) for queries whose scores are rows `row` (r,) of `scores` (b, u, N), ties broken."""
-    if k == available:
-        return _top(scores, k, group)[1][:, row]
-    everything = torch.arange(len(row) if ties == "random" else scores.shape[1], device=scores.device)
-    row, back = (row, everything) if ties == "random" else (everything, row)  # equal scores share a choice by index
-    value, index, tolerance = (best[:, row] for best in (*_top(scores, k + 1, group), tolerance))  # (b, r, k + 1)
-    last = value[..., k - 1 : k]
-    straddled = (last - value[..., k:] <= tolerance)[..., 0]  # (b, r)
-    index = index[..., :k]
-    if not straddled.any():
-        return index[:, back]
-    nearer = value[..., :k] > last + tolerance  # these are in whatever the draw
-    clip, query = straddled.nonzero(as_tuple=True)  # (R,) each
-    index[clip, query] = _break_ties(
-        scores,
-        (clip, row[query]),
-        index[clip, query],
-        nearer[clip, query],
-        last[clip, query],
-        tolerance[clip, query],
-        ties=ties,
-        generator=generator,
-    )
-    return index[:, back]
+    n = scores.shape[1]
+    if n < max(WIDE, 2 * GROUP * k):
+        return scores.topk(k)
+    filled = F.pad(scores, (0, -n % GROUP), value=-torch.inf) if n % GROUP else scores
+    grouped = filled.unflatten(1, (GROUP, -1))  # (R, g, n / g)
+    best = grouped.amax(1).topk(k, sorted=False).indices  # (R, k)
+    members = grouped.gather(2, best[:, None].expand(-1, GROUP, -1))  # (R, g, k)
+    value, place = members.flatten(1).topk(k)  # (R, k)
+    return value, place // k * grouped.shape[2] + best.gather(1, place % k)
 
 
 def _break_ties(
     scores: Tensor,
-    at: tuple[Tensor, Tensor],
-    index: Tensor,
-    nearer: Tensor,
-    last: Tensor,
+    at: Tensor,
+    best: Tensor,
+    column: Tensor,
     tolerance: Tensor,
-    *,
-    ties: str,
-    generator: torch.Generator | None,
+    position: Tensor,
+    streams: Tensor | None,
 ) -> Tensor:
-    """Replace the places of `index` (R, k) that are not `nearer` by a fair choice among the columns tied with `last`.
+    """Replace the columns (R, k) that tie with the last by a fair choice among all that do.
 
-    `at` says where the scores of each of the R queries are: scores[at[0], at[1]] is (R, N).
+    Args:
+        scores: (S, n).
+        at: (R,), the row of each query.
+        best: (R, k), scores of `column`, largest first.
+        tolerance: (R, 1), scores that differ by no more are ties.
+        position: (n,), of the columns.
+        streams: (R,), seeds of random choices; None for those of the lowest position.
     """
-    R, k = index.shape
-    N = scores.shape[-1]
-    clip, row = (part[:, None] for part in at)  # (R, 1)
-    place = (~nearer).cumsum(1).sub_(1).clamp_(min=0)  # (R, k), which of the tied columns goes there
-    rest = torch.arange(R, device=scores.device)
-    if ties == "random":
-        # Rejection: where most columns tie (flat background) a few draws replace a pass over all N columns.
-        draws = torch.randint(N, (R, 2 * k + 16), generator=generator, device=scores.device)  # (R, m)
-        tied = (scores[clip, row, draws] - last).abs() <= tolerance
-        ascending, order = draws.sort(dim=1, stable=True)
-        repeated = torch.zeros_like(tied).scatter_(1, order[:, 1:], ascending[:, 1:] == ascending[:, :-1])
-        usable = tied & ~repeated
-        first = usable.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :k]  # usable ones first
-        index = torch.where(nearer, index, draws.gather(1, first).gather(1, place))
-        rest = (usable.sum(1) < (~nearer).sum(1)).nonzero()[:, 0]
-    for part in rest.split(max(1, BLOCK_ELEMENTS["cpu"] // N)):
-        values = scores[at[0][part], at[1][part]]  # (p, N)
-        tied = (values - last[part]).abs() <= tolerance[part]
-        if ties == "random":
-            preference = torch.rand(values.shape, generator=generator, device=scores.device)
-        else:
-            preference = torch.arange(N, 0, -1, device=scores.device, dtype=torch.float32).expand_as(values)
-        chosen = preference.masked_fill(~tied, -1.0).topk(k, dim=1).indices  # (p, k)
-        index[part] = torch.where(nearer[part], index[part], chosen.gather(1, place[part]))
-    return index
+    k, device = column.shape[1], scores.device
+    last = best[:, -1:]
+    nearer = best > last + tolerance  # (R, k), these are in whatever the draw
+    place = (~nearer).cumsum(1)  # (R, k), which of those chosen goes there, counted from 1
+    rest = torch.arange(len(at), device=device)
+    if streams is not None:
+        # Rejection: where most columns tie (flat background) a few draws replace a pass over all of them.
+        draws = scramble(streams[:, None] + torch.arange(2 * k + 8, device=device)) % len(position)  # (R, m)
+        tied = (scores[at[:, None], draws] - last).abs() <= tolerance
+        repeated = (draws[:, :, None] == draws[:, None]).tril(-1).any(2)
+        usable = (tied & ~repeated).cumsum(1)  # (R, m)
+        chosen = torch.searchsorted(usable, place).clamp_(max=draws.shape[1] - 1)  # the first ones that are usable
+        column = column.where(nearer, draws.gather(1, chosen))
+        rest = (usable[:, -1] < place[:, -1]).nonzero()[:, 0]
+    if len(rest):
+        tied = (scores[at[rest]] - last[rest]).abs() <= tolerance[rest]  # (p, n)
+        preference = -position if streams is None else scramble(streams[rest, None] - 1 - position)
+        chosen = torch.where(tied, preference, -(2**63)).topk(k).indices.gather(1, (place[rest] - 1).clamp_(min=0))
+        column[rest] = column[rest].where(nearer[rest], chosen)
+    return column
+
+
+def _streams(seeds: Tensor, N: int) -> Tensor:
+    """Seeds (b, N) of all positions of clips with `seeds` (b,)."""
+    return scramble(scramble(seeds)[:, None] + torch.arange(N, device=seeds.device))
+
+
+def scramble(x: Tensor) -> Tensor:
+    """Random bits of int64, those of counted up values independent (finaliser of splitmix64)."""
+    x = (x ^ (x >> 30)) * -0x40A7B892E31B1A47
+    x = (x ^ (x >> 27)) * -0x6B2FB644ECCEEE15
+    return x ^ (x >> 31)

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from helpers import features, seeded
 
-from cpnet.nn import CPModule, correspondence
+from cpnet.models import create_model
+from cpnet.nn import CPModule, correspondence, pairs
 from cpnet.nn.correspondence import Proposals, _enlarge
 from cpnet.nn.direct import DirectCPModule
 
@@ -455,3 +456,66 @@ def test_nan_features_are_refused():
 def test_unknown_ties_are_refused():
     with pytest.raises(ValueError, match="ties='first'"):
         CPModule(8, 3, ties="first")(torch.zeros(1, 8, 2, 3, 3))
+
+
+# Operators
+
+
+def test_layers_over_pairs_are_sound_operators():
+    u, v = (features(10, 3, seed=s).requires_grad_() for s in (0, 1))
+    indices = torch.randint(10, (10, 4), generator=seeded(2))
+    torch.library.opcheck(pairs._moments, (u, v, indices))
+    for moments in (True, False):
+        torch.library.opcheck(pairs._maximum, (u, v, indices, features(5, 3, seed=3).requires_grad_(), moments))
+
+
+@pytest.mark.parametrize("elements", [1, 100])
+def test_blocks_of_pairs_change_nothing(monkeypatch, elements):
+    module = cp_module(8, 3)
+    x = features(2, 8, 3, 4, 4)
+    whole = outputs_and_gradients(copy.deepcopy(module), x)
+    monkeypatch.setattr(pairs, "BLOCK_ELEMENTS", {"cpu": elements})
+    for name, value in outputs_and_gradients(module, x).items():
+        torch.testing.assert_close(value, whole[name], rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_a_compiled_module_equals_the_eager_one(training):
+    """No graph breaks, forward and backward; the second call draws its ties anew, as the eager one does."""
+    module = cp_module(8, 3, shrink=2, bottleneck=4).train(training)
+    twin = copy.deepcopy(module)
+    compiled = torch.compile(twin, fullgraph=True)
+    x = features(2, 8, 3, 6, 6).round()
+    for _ in range(2):
+        results = []
+        for net, parameters in ((module, module.parameters()), (compiled, twin.parameters())):
+            inputs = x.clone().requires_grad_()
+            y = net(inputs)
+            results.append([y, *torch.autograd.grad(y.square().sum(), [inputs, *parameters])])
+        torch.testing.assert_close(*results, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_net_with_six_modules_is_one_graph():
+    net = create_model("cpnet_resnet18", width=4, stem="112_no_pool", num_classes=5, dropout=0.0, k=3).double()
+    for module in net._cp_modules():
+        torch.nn.init.ones_(module.projection_norm.weight)
+    twin = copy.deepcopy(net)
+    x = features(2, 3, 2, 32, 32)
+    results = []
+    for model in (net, torch.compile(twin, fullgraph=True, backend="aot_eager")):
+        y = model(x)
+        results.append([y, *torch.autograd.grad(y.square().sum(), [*(net if model is net else twin).parameters()])])
+    torch.testing.assert_close(*results, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("pool", POOLS)
+def test_export_in_evaluation(pool):
+    module = cp_module(8, 3, pool=pool).eval()
+    x = features(2, 8, 3, 4, 4)
+    program = torch.export.export(module, (x,))
+    assert "cpnet.search" in {str(node.target).removesuffix(".default") for node in program.graph.nodes}
+    for y in (x, features(2, 8, 3, 4, 4, seed=1).round()):
+        torch.testing.assert_close(program.module()(y), module(y))

@@ -266,3 +266,30 @@ def test_one_value_that_is_not_finite_is_enough(value):
     x[1, 0, 1, 2, 2] = value
     with pytest.raises(ValueError, match="NaN"):
         correspondence_proposals(x, 1)
+
+
+def test_clips_do_not_depend_on_their_batch():
+    """Ties included: the seed of a clip and its own features decide. Flat clips and others are searched together."""
+    x = features(6, 5, 3, 4, 6, dtype=torch.float32)
+    x[1], x[2], x[4] = 0, x[2].round(), x[1]
+    seeds = torch.tensor([3, 1, 4, 1, 5, 9])
+    together = correspondence_proposals(x, 5, seeds=seeds)
+    for b in range(6):
+        assert torch.equal(correspondence_proposals(x[b : b + 1], 5, seeds=seeds[b : b + 1]), together[b : b + 1])
+    again = correspondence_proposals(x[[1, 1, 1]], 5, seeds=seeds[[1, 3, 4]])
+    assert torch.equal(again[0], again[1]) and not torch.equal(again[0], again[2])
+
+
+@pytest.mark.parametrize("W", [300, 301])
+def test_wide_rows_equal_brute_force(W):
+    """Enough columns that maxima of groups come first, in a number that groups divide, and one that they do not."""
+    x = features(1, 3, 8, 1, W)
+    assert 7 * W > proposals.WIDE
+    expected, _ = brute_force(x, 6)
+    np.testing.assert_array_equal(correspondence_proposals(x, 6).numpy(), expected)
+
+
+def test_the_search_is_a_sound_operator():
+    x = features(2, 3, 2, 3, 4, dtype=torch.float32)
+    for seeds in (None, torch.tensor([1, 2])):
+        torch.library.opcheck(proposals._search, (x, 4, seeds))
