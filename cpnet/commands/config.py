@@ -11,9 +11,9 @@ def config(
     """Print the whole setting of a row: network, data, recipe, tests, with its command, numbers and minutes.
 
     Args:
-        table: Name of a table, such as table3b.
-        row: Name of one of its rows, such as k8.
-        profile: Data and network size.
+        table: name of a table, such as table3b.
+        row: name of one of its rows, such as k8.
+        profile: data and network size.
     """
     import json
 

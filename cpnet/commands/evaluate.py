@@ -29,18 +29,18 @@ def evaluate(
     (Jester). Several GPUs: torchrun --nproc-per-node 8 -m cpnet evaluate ...
 
     Args:
-        checkpoint: Folder of a training; of one on a stand-in, --data-root may be left out.
-        split: Which videos.
-        protocol: Views of each video, clips x crops.
-        size: Height and width of the crops; those of training if none is given.
-        short_side: Short side that frames are resized to before; size if none is given.
-        k: Proposals of CP modules, if other than in training.
-        shuffled: Show frames out of order, a control.
-        which: The last checkpoint, or the best one on the validation split.
+        checkpoint: folder of a training; of one on a stand-in, --data-root may be left out.
+        split: which videos.
+        protocol: views of each video, clips x crops.
+        size: height and width of the crops; those of training if none is given.
+        short_side: short side that frames are resized to before; size if none is given.
+        k: proposals of CP modules, if other than in training.
+        shuffled: show frames out of order, a control.
+        which: the last checkpoint, or the best one on the validation split.
         per_class: CSV file for the accuracy of each class, the worst first.
-        dump: File for the scores of each video.
-        submission: Folder for the files that servers of test sets take; of split test only.
-        machine: Where the test runs.
+        dump: file for the scores of each video.
+        submission: folder for the files that servers of test sets take; of split test only.
+        machine: where the test runs.
     """
     import pandas as pd
 

@@ -25,16 +25,16 @@ def reproduce(
     """Train the runs of a table that are not stored yet, and print the table; call again to go on after a stop.
 
     Args:
-        table: Name of a table, such as table1 or table5a, or all; an unknown one is answered by a list.
-        profile: Data and network size; "paper" is the published schedule on the real data.
-        rows: Only these rows of the table; all if none is given.
-        seeds: Only these seeds; all if none is given.
-        rerun: Train even what is stored.
-        out: Folder for new results; runs/results if none is given.
-        jobs: Runs trained side by side, each with its share of the cores.
-        dry_run: Train nothing; print what is stored, and, of profile paper, what runs cost and the commands.
-        budget: Time after which no further run is begun, such as 90s, 150m or 8h; those under way finish.
-        machine: Where the runs are trained.
+        table: name of a table, such as table1 or table5a, or all; an unknown one is answered by a list.
+        profile: data and network size; "paper" is the published schedule on the real data.
+        rows: only these rows of the table; all if none is given.
+        seeds: only these seeds; all if none is given.
+        rerun: train even what is stored.
+        out: folder for new results; runs/results if none is given.
+        jobs: runs trained side by side, each with its share of the cores.
+        dry_run: train nothing; print what is stored, and, of profile paper, what runs cost and the commands.
+        budget: time after which no further run is begun, such as 90s, 150m or 8h; those under way finish.
+        machine: where the runs are trained.
     """
     from cpnet.experiments.reproduction import reproduce
     from cpnet.experiments.tables import select_runs

@@ -18,13 +18,13 @@ def summary(
     """Print a network's stages as the paper's tables do, its parameters and multiply-adds.
 
     Args:
-        name: Name of the network, see `python -m cpnet models`.
-        num_frames: T of the clip; 8, or 4 for toy nets.
-        size: Height and width of the clip; 112, or 224 for ResNet-101, or 32 for toy nets.
-        variant: As the released code has the network, or as the paper prints it.
-        width: Channels of conv1, 64 in the paper.
-        positions: Positions of the CP modules, such as 1, 4, res3.
-        k: Proposals of the CP modules.
+        name: name of the network, see `python -m cpnet models`.
+        num_frames: t of the clip; 8, or 4 for toy nets.
+        size: height and width of the clip; 112, or 224 for ResNet-101, or 32 for toy nets.
+        variant: as the released code has the network, or as the paper prints it.
+        width: channels of conv1, 64 in the paper.
+        positions: positions of the CP modules, such as 1, 4, res3.
+        k: proposals of the CP modules.
     """
     from cpnet.models import create_model, for_clips
     from cpnet.models.summary import count_parameters, example_clip, stages

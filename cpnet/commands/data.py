@@ -1,0 +1,77 @@
+"""python -m cpnet data ..."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from cpnet.data.check import check_videos
+from cpnet.data.layouts import read_index
+from cpnet.data.quarantine import FILE_NAME, write_quarantine
+from cpnet.standins import render
+
+
+def data_check(
+    root: Positional[Path],
+    *,
+    dataset: Literal["kinetics", "something", "jester"],
+    splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val"),
+    backend: Literal["decord", "pyav"] = "decord",
+    jobs: int = 2,
+    deadline: float = 60.0,
+    out: Path | None = None,
+) -> None:
+    """Decode every video of a data set, list the damaged ones in a file that indexes honour, and exit with 1 if any is.
+
+    Args:
+        root: folder of annotations and videos, as distributed.
+        dataset: which one it is.
+        splits: which splits to check.
+        backend: what reads video files.
+        jobs: processes side by side.
+        deadline: seconds for 64 frames, after which a decoder is killed.
+        out: file of the list; quarantine.jsonl in root, where indexes look for it, if none is given.
+    """
+
+    problems, unlisted = [], 0
+    for split in splits:
+        index = read_index(dataset, root, split, quarantine=False)
+        print(index.summary())
+        unlisted += len(index.missing) + len(index.malformed)
+        problems += check_videos(index.videos, root, backend=backend, jobs=jobs, deadline=deadline)
+    out = root / FILE_NAME if out is None else out
+    write_quarantine(out, problems)
+    for problem in problems:
+        print(f"{problem.path}: {problem.reason}")
+    print(f"{len(problems)} damaged videos listed in {out}")
+    if problems or unlisted:
+        sys.exit(1)
+
+
+def data_render(
+    name: Positional[Literal["kinetics", "something", "jester", "images"]],
+    *,
+    out: Path,
+    train: int = 2000,
+    val: int = 500,
+    size: int = 72,
+    seed: int = 0,
+    jobs: int = 2,
+) -> None:
+    """Render a stand-in for a data set into its official layout; call again to go on after an interruption.
+
+    Args:
+        name: which data set to stand in for; images are stills of the world of kinetics, to pretrain on.
+        out: folder of the data set.
+        train: clips of the training split.
+        val: clips of the validation split.
+        size: height of the frames in pixels; for kinetics the least short side.
+        seed: seed of all random draws.
+        jobs: processes side by side.
+    """
+
+    render(name, out, train=train, val=val, size=size, seed=seed, jobs=jobs)
+    for split, count in (("train", train), ("val", val)):
+        if count:
+            print(read_index(name, out, split).summary())  # type: ignore[arg-type]
