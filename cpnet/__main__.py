@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
-# What each command does; `data check` is the function data_check in cpnet/commands/data.py.
+# What each command does; `data check` is the function data_check in cpnet/commands/data_check.py.
 COMMANDS = {
     "reproduce": "train the runs of a table that are not stored yet, and print it",
     "config": "print the whole setting of a row of a table",
@@ -52,7 +52,8 @@ def _run(name: str, args: list[str]) -> None:
 
     from cpnet.engine.machine import leave_processes
 
-    command = getattr(import_module(f"cpnet.commands.{name.split()[0]}"), name.replace(" ", "_"))
+    module = name.replace(" ", "_")
+    command = getattr(import_module(f"cpnet.commands.{module}"), module)
     tyro.cli(command, args=args, prog=f"python -m cpnet {name}")
     leave_processes()
 

@@ -40,7 +40,7 @@ def measure_data(
     Args:
         dataset: layout of the data set in `root`.
         root: folder of annotations and videos.
-        clips: in an epoch.
+        clips: number of clips in an epoch.
         workers: numbers of loader processes.
         repeats: epochs to take the median of, after one that is not timed.
         shape: num_frames, frame_step and size of the clips.

@@ -39,7 +39,7 @@ def measure_attention(
     """Training steps with CP modules, with NL blocks at the same places, and with neither, as `measure_steps` has them.
 
     Args:
-        clips: their shape (B, T, side).
+        clips: shape (B, T, side) of the clips.
         width: channels of conv1.
         k: number of proposals of CP modules.
 

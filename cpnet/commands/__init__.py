@@ -1,1 +1,1 @@
-"""The command line; `cpnet.__main__` finds each command by its name, in the module of its first word."""
+"""The command line, one short module a command; `cpnet.__main__` finds them by name."""

@@ -1,4 +1,4 @@
-"""python -m cpnet data ..."""
+"""python -m cpnet data check."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,6 @@ from tyro.conf import Positional
 from cpnet.data.check import check_videos
 from cpnet.data.layouts import read_index
 from cpnet.data.quarantine import FILE_NAME, write_quarantine
-from cpnet.standins import render
 
 
 def data_check(
@@ -47,31 +46,3 @@ def data_check(
     print(f"{len(problems)} damaged videos listed in {out}")
     if problems or unlisted:
         sys.exit(1)
-
-
-def data_render(
-    name: Positional[Literal["kinetics", "something", "jester", "images"]],
-    *,
-    out: Path,
-    train: int = 2000,
-    val: int = 500,
-    size: int = 72,
-    seed: int = 0,
-    jobs: int = 2,
-) -> None:
-    """Render a stand-in for a data set into its official layout; call again to go on after an interruption.
-
-    Args:
-        name: which data set to stand in for; images are stills of the world of kinetics, to pretrain on.
-        out: folder of the data set.
-        train: clips of the training split.
-        val: clips of the validation split.
-        size: height of the frames in pixels; for kinetics the least short side.
-        seed: seed of all random draws.
-        jobs: processes side by side.
-    """
-
-    render(name, out, train=train, val=val, size=size, seed=seed, jobs=jobs)
-    for split, count in (("train", train), ("val", val)):
-        if count:
-            print(read_index(name, out, split).summary())  # type: ignore[arg-type]
