@@ -158,8 +158,8 @@ def _labels(record: Record) -> dict[str, Any]:
 
 
 def origins(records: Sequence[Record]) -> pd.DataFrame:
-    """One line a run: table, row, seed, run_id, commit, dirty, device, threads, wall_s."""
-    columns = ["table", "row", "seed", "run_id", "commit", "dirty", "device", "threads", "wall_s"]
+    """One line a run: table, row, seed, commit, dirty, device, threads, wall_s, file below the folder of results."""
+    columns = ["table", "row", "seed", "commit", "dirty", "device", "threads", "wall_s", "file"]
     return pd.DataFrame([record | record["provenance"] for record in records]).reindex(columns=columns)
 
 

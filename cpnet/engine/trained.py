@@ -47,8 +47,10 @@ class Trained:
         """Softmax scores of a video file, or of a folder of JPEG frames, by class, the likeliest first.
 
         Raises:
-            FileNotFoundError, ValueError: the video cannot be read; the message says why.
+            FileNotFoundError, ValueError: the video cannot be read, or a toy network; the message says why.
         """
+        if self.config["data"] == "toy":
+            raise ValueError("a network of the toy study sees moving squares, no video files: call its `model`")
         video = Path(video)
         decode_frames(video, [0], self.config["data"]["backend"])  # says why, if the video cannot be read
         index = Index(self.config["data"]["name"], "test", self.classes, [Video(video.stem, video, NO_LABEL)])

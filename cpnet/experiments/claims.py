@@ -80,9 +80,15 @@ def higher(frame: pd.DataFrame, first: Measured, second: Measured, least: float 
 
 
 def videos_of(frame: pd.DataFrame, what: Measured) -> int:
-    """How many videos it is measured on; 1 if it is not."""
-    known = what.lines(frame)["n"].dropna()
-    return int(known.iloc[0]) if len(known) else 1
+    """How many videos it is measured on; 1 if it is not measured.
+
+    Raises:
+        ValueError: a metric that is no share of a number of videos.
+    """
+    lines = what.lines(frame)
+    if lines["n"].isna().any():
+        raise ValueError(f"{what.metric} of {what}: of how many videos? Name it in `results.measurements`")
+    return int(lines["n"].iloc[0]) if len(lines) else 1
 
 
 def more_accurate(
