@@ -1,5 +1,6 @@
 """The command line: python -m cpnet --help."""
 
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -43,6 +44,8 @@ def main(args: Sequence[str] | None = None) -> None:
         _run(name, args[words:])
     except (ValueError, FileNotFoundError, FloatingPointError, TimeoutError) as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:  # such as by `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("stopped: the same command goes on from the last checkpoint, where there is one", file=sys.stderr)
         sys.exit(130)

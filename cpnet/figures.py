@@ -46,10 +46,8 @@ def contact_sheet(clips: Mapping[str, np.ndarray], columns: int = 8, side: int =
     figure, axis = plt.subplots(figsize=(11, 0.92 * len(clips)))
     axis.imshow(sheet, interpolation="nearest")
     axis.set_yticks([(i + 0.5) * (side + gap) for i in range(len(clips))], list(clips), fontsize=10)
-    axis.set(xticks=[])
-    axis.tick_params(length=0)
+    axis.set(xticks=[], frame_on=False)
     axis.grid(visible=False)
-    sns.despine(figure, left=True, bottom=True)
     return figure
 
 
@@ -57,7 +55,7 @@ def learning_curves(curves: pd.DataFrame, chance: float) -> Figure:
     """Validation accuracy over epochs, one line a seed, one panel a row of the table.
 
     Args:
-        curves: Of `cpnet.results.curves`.
+        curves: of `cpnet.results.curves`.
     """
     rows = [row for row in NAMES if row in set(curves["row"])]
     figure, axes = plt.subplots(1, len(rows), figsize=(2.6 * len(rows), 2.8), sharey=True, squeeze=False)
@@ -99,12 +97,17 @@ def _mark_phases(axis: Axes, phases: Sequence[float]) -> None:
 def accuracy_bars(values: Mapping[str, float], chance: float) -> Figure:
     """Horizontal bars of validation accuracy, one a label, in the order given."""
     figure, axis = plt.subplots(figsize=(7, 0.38 * len(values) + 0.9))
-    sns.barplot(x=list(values.values()), y=list(values), orient="h", color="C0", ax=axis)
-    axis.axvline(chance, color="0.2", linestyle=":", linewidth=1.5)
-    for i, value in enumerate(values.values()):
-        axis.text(value + 1, i, f"{value:.1f}", va="center", fontsize=10)
-    axis.set(xlim=(0, 109), xlabel="validation top-1, %   (dotted: chance)", ylabel="")
+    _bars(axis, pd.Series(values), ".1f", chance)
+    axis.set(xlim=(0, 109), xlabel="validation top-1, %   (dotted: chance)")
     return figure
+
+
+def _bars(axis: Axes, values: pd.Series, form: str, reference: float) -> None:
+    """Horizontal bars with their numbers, and a dotted line at a reference."""
+    sns.barplot(x=values, y=values.index, orient="h", color="C0", ax=axis)
+    axis.bar_label(axis.containers[0], fmt=f"{{:{form}}}", padding=4, fontsize=10)  # type: ignore[arg-type]
+    axis.axvline(reference, color="0.2", linestyle=":", linewidth=1.5)
+    axis.set_ylabel("")
 
 
 def accuracy_by_k(frame: pd.DataFrame, series: Mapping[str, str], chance: float) -> Figure:
@@ -124,7 +127,7 @@ def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Fi
     """Accuracy, the paper's in the left panel and ours in the right one: means, bars of one deviation, and every run.
 
     Args:
-        frame: Of `cpnet.experiments.table.Table.long_form`.
+        frame: of `cpnet.experiments.table.Table.long_form`.
         x, hue: its columns to set apart by place and by colour.
     """
     names, colours = list(dict.fromkeys(frame[x])), list(dict.fromkeys(frame[hue])) if hue else None
@@ -178,8 +181,8 @@ def accuracy_by_epoch(curves: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
     """Validation accuracy over epochs, a line a row by its title: means over seeds, and bands of one deviation.
 
     Args:
-        curves: Of `cpnet.results.curves`.
-        rows: Titles of the rows that are drawn.
+        curves: of `cpnet.results.curves`.
+        rows: titles of the rows that are drawn.
     """
     points = curves[curves["row"].isin(rows)]
     titles = points["row"].map(rows).rename("model")
@@ -196,9 +199,9 @@ def losses(curves: pd.DataFrame, rows: Mapping[str, str], frames: Sequence[int])
     """Training loss over epochs, a line a seed and a panel a row; lines where a phase begins say its frames.
 
     Args:
-        curves: Of `cpnet.results.curves`.
-        rows: Titles of the rows that are drawn.
-        frames: Frames of a clip in each phase.
+        curves: of `cpnet.results.curves`.
+        rows: titles of the rows that are drawn.
+        frames: number of frames of a clip in each phase.
     """
     figure, axes = plt.subplots(1, len(rows), figsize=(5 * len(rows), 3.4), sharey=True, squeeze=False)
     for axis, (row, title) in zip(axes[0], rows.items(), strict=True):
@@ -218,11 +221,8 @@ def costs(frame: pd.DataFrame) -> Figure:
     columns = [column for column in map(str, frame) if column.endswith("÷ C2D")]
     figure, axes = plt.subplots(1, len(columns), figsize=(3.4 * len(columns), 0.38 * len(frame) + 0.9), sharey=True)
     for axis, column in zip(axes, columns, strict=True):
-        sns.barplot(x=frame[column], y=list(frame.index), orient="h", color="C0", ax=axis)
-        for i, value in enumerate(frame[column]):
-            axis.text(value, i, f" {value:.2f}", va="center", fontsize=10)
-        axis.axvline(1, color="0.2", linestyle=":", linewidth=1.5)
-        axis.set(xlim=(0, 1.2 * frame[column].max()), xlabel=column, ylabel="")
+        _bars(axis, frame[column], ".2f", 1)
+        axis.set(xlim=(0, 1.2 * frame[column].max()), xlabel=column)
     return figure
 
 
@@ -235,11 +235,8 @@ def arrows(
     colour: str = "red",
 ) -> Figure:
     """Frames (T, H, W, 3) side by side, arrows from a query (t, h, w) to targets, as opaque as their weights."""
-    T, H, W = frames.shape[:3]
-    gap = 2
-    canvas = np.full((H, T * (W + gap) - gap, 3), 255, dtype=np.uint8)
-    for t, frame in enumerate(frames):
-        canvas[:, t * (W + gap) : t * (W + gap) + W] = frame
+    gap, W = 2, frames.shape[2]
+    canvas = np.hstack([*np.pad(frames, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)])[:, :-gap]
     figure, axis = plt.subplots(figsize=(8, 2.4))
     axis.imshow(canvas)
     start = (query[0] * (W + gap) + query[2], query[1])
@@ -262,12 +259,13 @@ def speed(frame: pd.DataFrame, printed: Mapping[int, float], printed_on: str) ->
     """Videos a second by batch size, a line for each number of frames, and the paper's points, as Figure 9.
 
     Args:
-        frame: Of `cpnet.bench.run_time.measure_speed`.
-        printed: The paper's videos a second, one at a time, by frames.
-        printed_on: Its device.
+        frame: frame of `cpnet.bench.run_time.measure_speed`.
+        printed: the paper's videos a second, one at a time, by frames.
+        printed_on: its device.
     """
     figure, axis = plt.subplots(figsize=(7, 3.4))
-    for i, (num_frames, rows) in enumerate(frame.groupby("num_frames")):
+    for i, num_frames in enumerate(sorted(set(frame["num_frames"]))):
+        rows = frame[frame["num_frames"] == num_frames]
         axis.plot(rows["batch_size"], rows["videos/s"], marker="o", color=f"C{i}", label=f"ours, {num_frames} frames")
         if num_frames in printed:
             label = f"paper, {num_frames} frames, {printed_on}"

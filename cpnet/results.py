@@ -8,6 +8,7 @@ results/README.md explains the fields.
 """
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -45,11 +46,6 @@ def roots() -> tuple[Path, ...]:
     return local_root(), COMMITTED
 
 
-def record_path(root: Path, table: str, row: str, profile: str, seed: int, run_id: str) -> Path:
-    """Path of a record's JSON file under `root`."""
-    return root / table / f"{row}--{profile}--seed{seed}--{run_id}.json"
-
-
 def write(record: Record, root: Path, weights: Mapping[str, Tensor] | None = None) -> Path:
     """Store a record, and weights beside it, atomically: readers see all of a file or none of it.
 
@@ -59,7 +55,8 @@ def write(record: Record, root: Path, weights: Mapping[str, Tensor] | None = Non
     missing = [field for field in FIELDS if field not in record]
     if missing:
         raise ValueError(f"the record of {record.get('row')!r} lacks {', '.join(missing)}")
-    path = record_path(root, *(record[field] for field in FIELDS[:5]))
+    table, row, profile, seed, run_id = (record[field] for field in FIELDS[:5])
+    path = root / table / f"{row}--{profile}--seed{seed}--{run_id}.json"
     if weights is not None:  # before the JSON, whose presence says that the run is complete
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
         write_atomically(path.with_suffix(".safetensors"), safetensors.torch.save(tensors))
@@ -100,21 +97,20 @@ def compare(fresh: Path, stored: Path) -> pd.DataFrame:
     Raises:
         FileNotFoundError: no result under `fresh`.
     """
-    paths = sorted(fresh.rglob("*.json"))
-    if not paths:
+    records = [read(path) for path in sorted(fresh.rglob("*.json"))]
+    if not records:
         raise FileNotFoundError(f"no results under {fresh}: run `python -m cpnet reproduce` with --out {fresh}")
     rows = []
-    for path in paths:
-        new = read(path)
+    for new in records:
         twin = find(new["run_id"], (stored,))
         old = {} if twin is None else read(twin)["metrics"]
-        for name, value in new["metrics"].items():
-            if isinstance(value, list):
-                continue
-            before = old.get(name, float("nan"))
-            labels = {"row": new["row"], "seed": new["seed"], "metric": name}
-            rows.append(labels | {"fresh": value, "stored": before, "difference": value - before})
-    return pd.DataFrame(rows).round(2)
+        rows += [
+            {"row": new["row"], "seed": new["seed"], "metric": name, "fresh": value, "stored": old.get(name, math.nan)}
+            for name, value in new["metrics"].items()
+            if not isinstance(value, list)
+        ]
+    frame = pd.DataFrame(rows)
+    return frame.assign(difference=frame["fresh"] - frame["stored"]).round(2)
 
 
 def measurements(records: Sequence[Record]) -> pd.DataFrame:
@@ -140,27 +136,30 @@ def measurements(records: Sequence[Record]) -> pd.DataFrame:
 
 def curves(records: Sequence[Record]) -> pd.DataFrame:
     """One line an epoch: table, row, profile, seed, epoch (from 1), and the numbers of the epoch."""
-    parts = []
-    for record in records:
-        numbers = pd.DataFrame(record["curves"])
-        label = {name: record[name] for name in FIELDS[:4]}
-        parts.append(numbers.assign(**label | {"epoch": range(1, len(numbers) + 1)}))
+    parts = [
+        pd.DataFrame(record["curves"]).assign(**_labels(record), epoch=lambda frame: range(1, len(frame) + 1))
+        for record in records
+    ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*FIELDS[:4], "epoch", "val_top1"])
 
 
 def per_class(records: Sequence[Record]) -> pd.DataFrame:
     """One line a class of a run: table, row, profile, seed, label, and top-1 of the main test in percent."""
     lines = [
-        [*(record[name] for name in FIELDS[:4]), label, value]
+        _labels(record) | {"label": label, "value": value}
         for record in records
         for label, value in enumerate(record["metrics"]["val_per_class"])
     ]
     return pd.DataFrame(lines, columns=[*FIELDS[:4], "label", "value"]).astype({"value": float})
 
 
+def _labels(record: Record) -> dict[str, Any]:
+    return {name: record[name] for name in FIELDS[:4]}
+
+
 def origins(records: Sequence[Record]) -> pd.DataFrame:
-    """One line a run: table, row, seed, run_id, commit, dirty, device, threads, wall_s."""
-    columns = ["table", "row", "seed", "run_id", "commit", "dirty", "device", "threads", "wall_s"]
+    """One line a run: table, row, seed, commit, dirty, device, threads, wall_s, file below the folder of results."""
+    columns = ["table", "row", "seed", "commit", "dirty", "device", "threads", "wall_s", "file"]
     return pd.DataFrame([record | record["provenance"] for record in records]).reindex(columns=columns)
 
 

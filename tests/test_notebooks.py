@@ -25,7 +25,7 @@ VIDEOS = ["results = reproduce(", "live", "load_origins("]
 IGNORED = {
     "00_architectures.ipynb": [],
     "01_toy_failure.ipynb": VIDEOS,
-    "10_run_time.ipynb": ["torch.manual_seed(0)", "pd.Series(provenance("],
+    "10_run_time.ipynb": ["torch.manual_seed(0)", "run_time.origins("],
 } | dict.fromkeys(
     [
         "02_ablation_num_cp.ipynb",

@@ -54,9 +54,12 @@ def test_commands_parse(line):
 
 
 def test_the_snippets_run():
-    module, network = re.findall(r"```python\n(.*?)```", README, re.S)
+    module, network, trained = re.findall(r"```python\n(.*?)```", README, re.S)
     scope = {}
     exec(module, scope)
     assert scope["proposals"].indices.shape == (2, 8 * 14 * 14, 8)
     exec(network.replace('pretrained="imagenet"', "pretrained=None"), scope)
     assert scope["scores"].shape == (2, 174) and scope["net"].k == 4
+    (file,) = (REPOSITORY / "results" / "table1").glob("trn--cpu--seed0--*.json")  # a toy net, which predicts no files
+    exec(trained.replace("runs/mine", str(file)).replace('trained.predict("clip.mp4")', "trained.predict"), scope)
+    assert scope["trained"].classes == ("left", "right", "up", "down")

@@ -72,30 +72,29 @@ SEARCHES: dict[str, Callable[[Tensor, int], object]] = {
 
 def measure_modules(device: str = "cpu", repeats: int = 7, cases: Mapping[str, Case] = CASES) -> pd.DataFrame:
     """Training steps of the CP module and of the direct form of Eq. 1: case, k, and the columns of `measure_steps`."""
-    frames = []
+    frames = {}
     for name, (shape, k) in cases.items():
         hidden = (16, 16) if name == TOY else None
         modules = {"CP module": CPModule(shape[1], k, hidden), "direct": DirectCPModule(shape[1], k, hidden)}
-        frame = measure_steps(modules, features(name, shape).to(device).requires_grad_(), repeats)
-        frames.append(_named(frame, name, k).drop(columns="positions"))
-    return pd.concat(frames, ignore_index=True)
+        frames[name, k] = measure_steps(modules, features(name, shape).to(device).requires_grad_(), repeats)
+    return _by_case(frames).drop(columns="positions")
 
 
 def measure_searches(device: str = "cpu", repeats: int = 7, cases: Mapping[str, Case] = CASES) -> pd.DataFrame:
     """Time of the search, of its matrix products alone, and of others that find the same; faiss on the CPU only.
 
     Returns:
-        case, shape, k, candidate, ms; time over that of the search, and over that of the matrix products.
+        case, k, shape, candidate, ms; time over that of the search, and over that of the matrix products.
     """
     with_faiss = device == "cpu" and find_spec("faiss") is not None
-    frames = []
+    frames = {}
     for name, (shape, k) in cases.items():
         x = features(name, shape).to(device)
         calls = {of: partial(search, x, k) for of, search in SEARCHES.items() if with_faiss or of != "faiss"}
         frame = relative(relative(measure_time(calls, repeats), "search", "ms"), "matrix products", "ms")
         frame.insert(0, "shape", "x".join(map(str, shape)))
-        frames.append(_named(frame, name, k))
-    return pd.concat(frames, ignore_index=True)
+        frames[name, k] = frame
+    return _by_case(frames)
 
 
 def features(name: str, shape: Shape) -> Tensor:
@@ -109,7 +108,5 @@ def features(name: str, shape: Shape) -> Tensor:
         return create_model("cpnet_toy").get_submodule("stem")(torch.stack([data[i][0] for i in range(B)]))
 
 
-def _named(frame: pd.DataFrame, name: str, k: int) -> pd.DataFrame:
-    frame.insert(0, "case", name)
-    frame.insert(2, "k", k)
-    return frame
+def _by_case(frames: dict[tuple[str, int], pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(frames, names=["case", "k"]).droplevel(2).reset_index()

@@ -30,10 +30,9 @@ BACKENDS: dict[Dataset, tuple[Backend, ...]] = {
 def measure_data(
     dataset: Dataset,
     root: Path,
-    clips: int = 24,
-    *,
-    workers: Sequence[int] = (0, 1, 2),
-    repeats: int = 3,
+    clips: int,
+    workers: Sequence[int],
+    repeats: int,
     shape: tuple[int, int, int] = (8, 4, 112),
 ) -> pd.DataFrame:
     """Clips a second, from the first clip of an epoch on: the start of workers and decoders, seconds, is left out.
@@ -41,7 +40,7 @@ def measure_data(
     Args:
         dataset: layout of the data set in `root`.
         root: folder of annotations and videos.
-        clips: in an epoch.
+        clips: number of clips in an epoch.
         workers: numbers of loader processes.
         repeats: epochs to take the median of, after one that is not timed.
         shape: num_frames, frame_step and size of the clips.

@@ -18,10 +18,10 @@ def measure_models(
     """Training steps of every family, of CPNet with two modules, and of C2D on Conv3d 1x3x3 in place of Conv2d.
 
     Args:
-        clips: their shape (B, T, side).
+        clips: shape (B, T, side) of the clips.
         device: "cpu" or "cuda".
         repeats: rounds of timings to take the median of.
-        depth, width, stem: of the ResNet.
+        depth, width, stem: arguments of the ResNet.
 
     Returns:
         candidate, ms, and time over that of C2D.

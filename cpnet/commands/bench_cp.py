@@ -1,4 +1,7 @@
-"""python -m cpnet bench cp"""
+"""python -m cpnet bench cp."""
+
+from cpnet.bench import cp
+from cpnet.bench.timing import show, start
 
 
 def bench_cp(*, device: str = "cpu", repeats: int = 7, threads: int | None = None) -> None:
@@ -11,9 +14,6 @@ def bench_cp(*, device: str = "cpu", repeats: int = 7, threads: int | None = Non
         repeats: rounds of timings to take the median of.
         threads: CPU threads; torch's default number if none is given.
     """
-    from cpnet.bench.cp import measure_modules, measure_searches
-    from cpnet.bench.timing import show, start
-
     start(device, threads, repeats)
-    show(measure_modules(device, repeats))
-    show(measure_searches(device, repeats))
+    show(cp.measure_modules(device, repeats))
+    show(cp.measure_searches(device, repeats))

@@ -1,7 +1,12 @@
-"""python -m cpnet bench data"""
+"""python -m cpnet bench data."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
+
+from cpnet.bench import data
+from cpnet.bench.timing import show, start
+from cpnet.standins import render
 
 
 def bench_data(
@@ -11,35 +16,21 @@ def bench_data(
     clips: int = 24,
     workers: tuple[int, ...] = (0, 1, 2),
     repeats: int = 3,
-    num_frames: int = 8,
-    frame_step: int = 4,
-    size: int = 112,
 ) -> None:
-    """Training clips a second, by layout, backend and number of workers, beside decoding alone.
+    """Clips a second of 8 frames, 112x112, by layout, backend and number of workers, beside decoding alone.
 
     Args:
         dataset: layout of the data set in root; stand-ins of all three are rendered if none is given.
         root: folder of annotations and videos, as distributed.
-        clips: of each data set.
+        clips: number of clips of each data set.
         workers: numbers of loader processes.
         repeats: epochs to take the median of.
-        num_frames: T of a clip.
-        frame_step: distance of neighbouring frames.
-        size: height and width of a clip.
     """
-    from tempfile import TemporaryDirectory
-
-    from cpnet.bench.data import HEIGHTS, measure_data
-    from cpnet.bench.timing import show, start
-    from cpnet.standins import render
-
     if (dataset is None) != (root is None):
         raise ValueError("give --dataset and --root together, or neither")
     start("cpu", None, repeats)
-    shape = (num_frames, frame_step, size)
     with TemporaryDirectory() as folder:
-        for name in HEIGHTS if dataset is None else [dataset]:
+        for name in data.HEIGHTS if dataset is None else [dataset]:
             if root is None:
-                render(name, Path(folder, name), train=clips, val=0, size=HEIGHTS[name], progress=False)
-            at = root or Path(folder, name)
-            show(measure_data(name, at, clips, workers=workers, repeats=repeats, shape=shape))
+                render(name, Path(folder, name), train=clips, val=0, size=data.HEIGHTS[name], progress=False)
+            show(data.measure_data(name, root or Path(folder, name), clips, workers, repeats))

@@ -1,6 +1,9 @@
-"""python -m cpnet bench models"""
+"""python -m cpnet bench models."""
 
 from typing import Literal
+
+from cpnet.bench.models import measure_models
+from cpnet.bench.timing import show, start
 
 
 def bench_models(
@@ -9,9 +12,7 @@ def bench_models(
     repeats: int = 5,
     threads: int | None = 1,
     depth: Literal[18, 34, 101] = 18,
-    batch_size: int = 16,
-    num_frames: int = 8,
-    size: int = 48,
+    clips: tuple[int, int, int] = (16, 8, 48),
     width: int = 16,
     stem: Literal["224", "112", "112_no_pool"] = "112_no_pool",
 ) -> None:
@@ -23,16 +24,10 @@ def bench_models(
         device: cpu or cuda.
         repeats: rounds of timings to take the median of.
         threads: CPU threads; torch's default number if None.
-        depth: of the ResNet.
-        batch_size: clips in a step.
-        num_frames: T of a clip.
-        size: height and width of a clip.
+        depth: depth of the ResNet.
+        clips: number of clips in a step, frames of each, and their height and width.
         width: channels of conv1, 64 in the paper.
         stem: strides up to res2.
     """
-    from cpnet.bench.models import measure_models
-    from cpnet.bench.timing import show, start
-
     start(device, threads, repeats)
-    clips = (batch_size, num_frames, size)
     show(measure_models(clips, device, repeats, depth=depth, width=width, stem=stem))

@@ -4,6 +4,10 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from cpnet.engine.video_training import VideoTraining
+from cpnet.experiments.costs import costs, timed
+from cpnet.experiments.tables import select_runs
+
 
 def bench_runs(
     table: Positional[str] = "all",
@@ -17,17 +21,13 @@ def bench_runs(
     """Minutes that runs on stand-ins take here, estimated from a few steps of each; reading videos is not in it.
 
     Args:
-        table: Name of a table, see `reproduce`; or all.
-        profile: Size of data and networks.
-        rows: Only these rows of the table.
-        seeds: Seeds of the runs; they all take alike.
-        device: "cpu" or "cuda". On the CPU, OMP_NUM_THREADS=1 is what `reproduce --jobs 2` has on two cores.
-        repeats: Timed steps.
+        table: name of a table, see `reproduce`; or all.
+        profile: size of data and networks.
+        rows: only these rows of the table.
+        seeds: seeds of the runs; they all take alike.
+        device: cpu or cuda. On the CPU, OMP_NUM_THREADS=1 is what `reproduce --jobs 2` has on two cores.
+        repeats: timed steps.
     """
-    from cpnet.engine.video_training import VideoTraining
-    from cpnet.experiments.costs import costs, timed
-    from cpnet.experiments.tables import select_runs
-
     runs = {run.run_id: run for run in select_runs(table, profile, rows, seeds)}
     videos = [run for run in runs.values() if isinstance(run.training, VideoTraining)]
     if not videos:

@@ -11,7 +11,7 @@ def compare(fresh: Positional[Path], stored: Positional[Path] = results.COMMITTE
     """Print how far freshly computed results are from stored ones of the same runs.
 
     Args:
-        fresh: Folder of fresh results.
-        stored: Folder of stored results.
+        fresh: folder of fresh results.
+        stored: folder of stored results.
     """
     print(results.compare(fresh, stored).to_string(index=False))

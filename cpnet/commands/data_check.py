@@ -6,6 +6,10 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from cpnet.data.check import check_videos
+from cpnet.data.layouts import read_index
+from cpnet.data.quarantine import FILE_NAME, write_quarantine
+
 
 def data_check(
     root: Positional[Path],
@@ -20,17 +24,14 @@ def data_check(
     """Decode every video of a data set, list the damaged ones in a file that indexes honour, and exit with 1 if any is.
 
     Args:
-        root: Folder of annotations and videos, as distributed.
-        dataset: Which one it is.
-        splits: Which splits to check.
-        backend: What reads video files.
-        jobs: Processes side by side.
-        deadline: Seconds for 64 frames, after which a decoder is killed.
-        out: File of the list; quarantine.jsonl in root, where indexes look for it, if none is given.
+        root: folder of annotations and videos, as distributed.
+        dataset: which one it is.
+        splits: which splits to check.
+        backend: what reads video files.
+        jobs: processes side by side.
+        deadline: seconds for 64 frames, after which a decoder is killed.
+        out: file of the list; quarantine.jsonl in root, where indexes look for it, if none is given.
     """
-    from cpnet.data.check import check_videos
-    from cpnet.data.layouts import read_index
-    from cpnet.data.quarantine import FILE_NAME, write_quarantine
 
     problems, unlisted = [], 0
     for split in splits:

@@ -5,6 +5,9 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from cpnet.data.layouts import read_index
+from cpnet.standins import render
+
 
 def data_render(
     name: Positional[Literal["kinetics", "something", "jester", "images"]],
@@ -19,16 +22,14 @@ def data_render(
     """Render a stand-in for a data set into its official layout; call again to go on after an interruption.
 
     Args:
-        name: Which data set to stand in for; images are stills of the world of kinetics, to pretrain on.
-        out: Folder of the data set.
-        train: Clips of the training split.
-        val: Clips of the validation split.
-        size: Height of the frames in pixels; for kinetics the least short side.
-        seed: Seed of all random draws.
-        jobs: Processes side by side.
+        name: which data set to stand in for; images are stills of the world of kinetics, to pretrain on.
+        out: folder of the data set.
+        train: clips of the training split.
+        val: clips of the validation split.
+        size: height of the frames in pixels; for kinetics the least short side.
+        seed: seed of all random draws.
+        jobs: processes side by side.
     """
-    from cpnet.data.layouts import read_index
-    from cpnet.standins import render
 
     render(name, out, train=train, val=val, size=size, seed=seed, jobs=jobs)
     for split, count in (("train", train), ("val", val)):

@@ -29,18 +29,18 @@ def evaluate(
     (Jester). Several GPUs: torchrun --nproc-per-node 8 -m cpnet evaluate ...
 
     Args:
-        checkpoint: Folder of a training; of one on a stand-in, --data-root may be left out.
-        split: Which videos.
-        protocol: Views of each video, clips x crops.
-        size: Height and width of the crops; those of training if none is given.
-        short_side: Short side that frames are resized to before; size if none is given.
-        k: Proposals of CP modules, if other than in training.
-        shuffled: Show frames out of order, a control.
-        which: The last checkpoint, or the best one on the validation split.
+        checkpoint: folder of a training; of one on a stand-in, --data-root may be left out.
+        split: which videos.
+        protocol: views of each video, clips x crops.
+        size: height and width of the crops; those of training if none is given.
+        short_side: short side that frames are resized to before; size if none is given.
+        k: proposals of CP modules, if other than in training.
+        shuffled: show frames out of order, a control.
+        which: the last checkpoint, or the best one on the validation split.
         per_class: CSV file for the accuracy of each class, the worst first.
-        dump: File for the scores of each video.
-        submission: Folder for the files that servers of test sets take; of split test only.
-        machine: Where the test runs.
+        dump: file for the scores of each video.
+        submission: folder for the files that servers of test sets take; of split test only.
+        machine: where the test runs.
     """
     import pandas as pd
 
@@ -58,32 +58,27 @@ def evaluate(
     scores = trained.scores(index, chosen, machine)
     if not is_main_process():
         return
-    labels, ids = index.labels(), [video.id for video in index.listed]
+    labels = index.labels()
+    found = Scores(scores, [video.id for video in index.listed], labels.tolist(), [*index.classes])
     if (labels >= 0).all():
-        found = accuracy(scores, labels)
+        correct = accuracy(scores, labels)
         changed = [f"k {k}"] * (k is not None) + ["shuffled"] * shuffled + [f"{which} checkpoint"]
         what = ", ".join([protocol, f"{index.dataset} {split}", *changed])
-        print(f"top-1 {found.top1:.2f} %, top-5 {found.top5:.2f} %, {what}")
-        print(f"{found.n_scored} of {found.n_expected} videos scored, the others count as errors")
-        unread = [video for video, row in zip(ids, scores, strict=True) if row.isnan().any()]
+        print(f"top-1 {correct.top1:.2f} %, top-5 {correct.top5:.2f} %, {what}")
+        print(f"{correct.n_scored} of {correct.n_expected} videos scored, the others count as errors")
+        unread = [video for video, row in zip(found.ids, scores, strict=True) if row.isnan().any()]
         if unread:
             print(f"not scored: {', '.join(unread[:10])}{', ...' if len(unread) > 10 else ''}")
         if per_class is not None:
-            table = pd.DataFrame(
-                {
-                    "class": index.classes,
-                    "top1": found.per_class,
-                    "videos": labels.bincount(minlength=len(index.classes)),
-                }
-            )
+            videos = labels.bincount(minlength=len(index.classes))
+            table = pd.DataFrame({"class": index.classes, "top1": correct.per_class, "videos": videos})
             results.write_atomically(per_class, table.sort_values("top1").to_csv(index=False).encode())
             print(f"accuracy of each class in {per_class}")
     else:
         print(f"{index.dataset} {split} has no labels here: no accuracy")
     if dump is not None:
-        save_scores(dump, scores, ids, labels.tolist(), index.classes)
+        save_scores(dump, found)
         print(f"scores in {dump}")
     if submission is not None:
-        kept = Scores(scores, ids, labels.tolist(), [*index.classes])
-        files = write_submissions(submission, index.dataset, kept)  # type: ignore[arg-type]
+        files = write_submissions(submission, index.dataset, found)  # type: ignore[arg-type]
         print(f"wrote {', '.join(map(str, files))}")

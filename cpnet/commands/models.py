@@ -7,7 +7,7 @@ def models(pattern: Positional[str] = "*") -> None:
     """List the networks, with their weights in units of 2^20, as the paper counts them.
 
     Args:
-        pattern: Only names that match, such as 'cpnet*'.
+        pattern: only names that match, such as 'cpnet*'.
     """
     import torch
 

@@ -19,11 +19,11 @@ def predict(
     """Print the five most likely classes of a video file, or of a folder of JPEG frames.
 
     Args:
-        video: The file or folder.
-        checkpoint: Folder of a training.
-        protocol: Views to average over, clips x crops.
-        which: The last checkpoint, or the best one on the validation split.
-        machine: Where the network runs.
+        video: the file or folder.
+        checkpoint: folder of a training.
+        protocol: views to average over, clips x crops.
+        which: the last checkpoint, or the best one on the validation split.
+        machine: where the network runs.
     """
     import cpnet
     from cpnet.engine.protocols import Protocol

@@ -1,5 +1,6 @@
 """python -m cpnet reproduce."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,16 +25,16 @@ def reproduce(
     """Train the runs of a table that are not stored yet, and print the table; call again to go on after a stop.
 
     Args:
-        table: Name of a table, such as table1 or table5a, or all; an unknown one is answered by a list.
-        profile: Data and network size; "paper" is the published schedule on the real data.
-        rows: Only these rows of the table; all if none is given.
-        seeds: Only these seeds; all if none is given.
-        rerun: Train even what is stored.
-        out: Folder for new results; runs/results if none is given.
-        jobs: Runs trained side by side, each with its share of the cores.
-        dry_run: Train nothing; print what is stored, and, of profile paper, what runs cost and the commands.
-        budget: Time after which no further run is begun, such as 90s, 150m or 8h; those under way finish.
-        machine: Where the runs are trained.
+        table: name of a table, such as table1 or table5a, or all; an unknown one is answered by a list.
+        profile: data and network size; "paper" is the published schedule on the real data.
+        rows: only these rows of the table; all if none is given.
+        seeds: only these seeds; all if none is given.
+        rerun: train even what is stored.
+        out: folder for new results; runs/results if none is given.
+        jobs: runs trained side by side, each with its share of the cores.
+        dry_run: train nothing; print what is stored, and, of profile paper, what runs cost and the commands.
+        budget: time after which no further run is begun, such as 90s, 150m or 8h; those under way finish.
+        machine: where the runs are trained.
     """
     from cpnet.experiments.reproduction import reproduce
     from cpnet.experiments.tables import select_runs
@@ -53,12 +54,7 @@ def reproduce(
 
 def _seconds(text: str) -> float:
     """Seconds of "90s", "150m" or "8h"."""
-    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
-    try:
-        if unit is None:
-            raise ValueError
-        return float(text[:-1]) * unit
-    except ValueError:
-        raise ValueError(
-            f"budget {text!r}: give a number of seconds, minutes or hours, such as 90s, 150m or 8h"
-        ) from None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if found is None:
+        raise ValueError(f"budget {text!r}: give a number of seconds, minutes or hours, such as 90s, 150m or 8h")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]

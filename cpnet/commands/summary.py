@@ -11,7 +11,6 @@ def summary(
     num_frames: int | None = None,
     size: int | None = None,
     variant: Literal["released", "paper"] | None = None,
-    num_classes: int | None = None,
     width: int | None = None,
     positions: str | None = None,
     k: int | None = None,
@@ -19,14 +18,13 @@ def summary(
     """Print a network's stages as the paper's tables do, its parameters and multiply-adds.
 
     Args:
-        name: Name of the network, see `python -m cpnet models`.
-        num_frames: T of the clip; 8, or 4 for toy nets.
-        size: Height and width of the clip; 112, or 224 for ResNet-101, or 32 for toy nets.
-        variant: As the released code has the network, or as the paper prints it.
-        num_classes: Width of the last layer.
-        width: Channels of conv1, 64 in the paper.
-        positions: Positions of the CP modules, such as 1, 4, res3.
-        k: Proposals of the CP modules.
+        name: name of the network, see `python -m cpnet models`.
+        num_frames: t of the clip; 8, or 4 for toy nets.
+        size: height and width of the clip; 112, or 224 for ResNet-101, or 32 for toy nets.
+        variant: as the released code has the network, or as the paper prints it.
+        width: channels of conv1, 64 in the paper.
+        positions: positions of the CP modules, such as 1, 4, res3.
+        k: proposals of the CP modules.
     """
     from cpnet.models import create_model, for_clips
     from cpnet.models.summary import count_parameters, example_clip, stages
@@ -34,10 +32,10 @@ def summary(
     toy = name.endswith("_toy")
     num_frames = (4 if toy else 8) if num_frames is None else num_frames
     size = (32 if toy else 224 if name.endswith("101") else 112) if size is None else size
-    for option, value in {"num-frames": num_frames, "size": size, "num-classes": num_classes, "k": k}.items():
+    for option, value in {"num-frames": num_frames, "size": size, "k": k}.items():
         if value is not None and value < 1:
             raise ValueError(f"--{option} {value}: give 1 or more")
-    options = {"variant": variant, "num_classes": num_classes, "width": width, "positions": positions, "k": k}
+    options = {"variant": variant, "width": width, "positions": positions, "k": k}
     arguments: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
     model = create_model(name, **arguments, **for_clips(name, num_frames))
     table = stages(model, example_clip(num_frames, size))

@@ -28,15 +28,15 @@ def train(
     Several GPUs: torchrun --nproc-per-node 8 -m cpnet train ...
 
     Args:
-        out: Folder of the training: config.json, checkpoints, log.csv, and at its end result.json and curves.png.
-        network: What is trained.
-        data: Which videos.
-        recipe: How it is trained.
-        protocol: Views of the test after training, clips x crops: 1x1, 10x3, ...
+        out: folder of the training: config.json, checkpoints, log.csv, and at its end result.json and curves.png.
+        network: what is trained.
+        data: which videos.
+        recipe: how it is trained.
+        protocol: views of the test after training, clips x crops: 1x1, 10x3, ...
         config: config.json of another training, or its folder, in place of the options for network, data, recipe and
             protocol; edit a copy of it to train in several phases.
         resume: auto goes on from a checkpoint in out, if there is one; never refuses to.
-        machine: Where the training runs.
+        machine: where the training runs.
     """
     from dataclasses import replace
 

@@ -72,10 +72,10 @@ def score_videos(
     """Softmax averaged over all views of each video, in evaluation mode, which the model is left in.
 
     Args:
-        machine: Processes that load videos, and the progress bar.
-        accelerator: Device, precision and processes; those of the machine, in float32, if None.
-        batch_size: Videos that are loaded together.
-        clips_at_once: Views that the network sees together.
+        machine: processes that load videos, and the progress bar.
+        accelerator: device, precision and processes; those of the machine, in float32, if None.
+        batch_size: videos that are loaded together.
+        clips_at_once: views that the network sees together.
 
     Returns:
         (videos, classes), float32 on the CPU, the same in all processes; NaN for videos that cannot be read.

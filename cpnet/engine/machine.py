@@ -22,15 +22,15 @@ class Machine:
     Attributes:
         device: cpu, cuda, cuda:1, ...; auto is the first GPU, if there is one.
         data_root: folder of annotations and videos of the official data set, where one is trained on.
-        workers: processes that load videos.
+        workers: number of processes that load videos.
         compile: compile networks of videos in training.
         tensorboard: write curves of trainings on videos for TensorBoard.
         progress: show progress bars.
         position: line of the progress bar, where trainings go on side by side.
         title: text of the progress bar.
-        folder: of a training on videos, with its checkpoints.
+        folder: folder of a training on videos, with its checkpoints.
         rerun: train again what an earlier call has trained to the end; an unfinished training is always continued.
-        roots: of results, where the weights that a training starts from are looked for.
+        roots: folders of results, where the weights that a training starts from are looked for.
     """
 
     device: str = "cpu"

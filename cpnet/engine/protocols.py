@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -91,21 +91,20 @@ class Protocol:
             ValueError: another k for a network that has none.
         """
         videos = max(1, VIEWS_AT_ONCE // (self.num_clips * self.num_crops))
-        with _proposals(model, self.k):
+        if self.k is not None and not hasattr(model, "k"):
+            raise ValueError(f"k={self.k}: {type(model).__name__} has no CP modules, leave k out")
+        with changed([model], {} if self.k is None else {"k": self.k}):
             return score_videos(model, views, machine, accelerator, batch_size=videos)
 
 
 @contextmanager
-def _proposals(model: nn.Module, k: int | None) -> Iterator[None]:
-    """Inside, the CP modules of a network propose k positions."""
-    if k is None:
-        yield
-        return
-    if not hasattr(model, "k"):
-        raise ValueError(f"k={k}: {type(model).__name__} has no CP modules, leave k out")
-    before = model.k
-    model.k = k  # type: ignore[assignment]
+def changed(modules: Sequence[nn.Module], attributes: Mapping[str, Any]) -> Iterator[None]:
+    """Inside, modules have other attributes."""
+    before = [(module, name, getattr(module, name)) for module in modules for name in attributes]
+    for module, name, _ in before:
+        setattr(module, name, attributes[name])
     try:
         yield
     finally:
-        model.k = before
+        for module, name, value in before:
+            setattr(module, name, value)

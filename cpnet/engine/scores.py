@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -10,11 +9,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from cpnet.data.layouts import NO_LABEL
 from cpnet.results import write_atomically
 
 KEY = "cpnet_scores"  # of the texts in a file's metadata: one key, as the order of several is not defined
-LISTED = 5  # classes of each video in a submission
 
 
 class Scores(NamedTuple):
@@ -33,33 +30,10 @@ class Scores(NamedTuple):
     classes: list[str]
 
 
-def save_scores(path: Path, scores: Tensor, ids: Sequence[str], labels: Sequence[int], classes: Sequence[str]) -> None:
-    """Write scores (videos, classes) to one safetensors file, texts as JSON in its metadata, as a whole or not at all.
-
-    Args:
-        path: file to write; missing folders are made.
-        scores: (videos, classes), on any device; kept as float32.
-        ids, labels, classes: see `Scores`; ids and labels in the order of the rows.
-
-    Raises:
-        ValueError: lengths that differ, an unknown label, infinity, or NaN in a part of a row.
-    """
-    scores = scores.detach().cpu().float().contiguous()
-    if scores.ndim != 2:
-        raise ValueError(f"{path}: scores are {scores.dtype} {tuple(scores.shape)}, give float32 (videos, classes)")
-    videos, width = scores.shape
-    for name, found, expected in (("ids", ids, videos), ("labels", labels, videos), ("classes", classes, width)):
-        if len(found) != expected:
-            raise ValueError(f"{path}: {len(found)} {name} for scores of shape {videos} x {width}: give {expected}")
-    for video, label in zip(ids, labels, strict=True):
-        if not NO_LABEL <= label < width:
-            raise ValueError(f"{path}: video {video!r} has label {label}: give 0 to {width - 1}, or -1 if unknown")
-    wrong = scores.isinf().any(1) | (scores.isnan().any(1) & ~scores.isnan().all(1))  # (videos,)
-    if wrong.any():
-        video = ids[int(wrong.nonzero()[0])]
-        raise ValueError(f"{path}: scores of video {video!r} are infinite, or NaN in part: give numbers, or all NaN")
-    texts = json.dumps({"version": 1, "ids": list(ids), "classes": list(classes)})
-    tensors = {"scores": scores, "labels": torch.as_tensor(labels, dtype=torch.int64)}
+def save_scores(path: Path, scores: Scores) -> None:
+    """Write scores to one safetensors file, texts as JSON in its metadata, as a whole or not at all."""
+    texts = json.dumps({"version": 1, "ids": scores.ids, "classes": scores.classes})
+    tensors = {"scores": scores.scores.contiguous(), "labels": torch.tensor(scores.labels)}
     write_atomically(path, save(tensors, {KEY: texts}))
 
 
@@ -80,18 +54,19 @@ def write_submissions(folder: Path, dataset: Literal["kinetics", "something", "j
     """
     if dataset not in ("kinetics", "something", "jester"):
         raise ValueError(f"dataset={dataset!r}: choose kinetics, something or jester, which have servers")
-    video, times = max(Counter(scores.ids).items(), key=lambda item: item[1], default=("", 0))
-    if times > 1:
-        raise ValueError(f"id {video!r} comes {times} times: give each video once")
+    repeated = [video for video, times in Counter(scores.ids).items() if times > 1]
+    if repeated:
+        raise ValueError(f"id {repeated[0]!r} comes more than once: give each video once")
     # The five best classes of each row, best first, the lower number of equals first; of NaN the first five.
-    best = scores.scores.nan_to_num().sort(dim=1, descending=True, stable=True).indices[:, :LISTED].tolist()
-    files = _activitynet(scores, best) if dataset == "kinetics" else _twentybn(scores, best)
-    for name, text in files.items():
-        write_atomically(folder / f"{dataset}-test{name}", text.encode())
+    best = scores.scores.nan_to_num().sort(dim=1, descending=True, stable=True).indices[:, :5].tolist()
+    texts = _activitynet(scores, best) if dataset == "kinetics" else _twentybn(scores, best)
+    files = {folder / f"{dataset}-test{name}": text for name, text in texts.items()}
+    for file, text in files.items():
+        write_atomically(file, text.encode())
     unread = int(scores.scores.isnan().any(1).count_nonzero())
     if unread:
         print(f"{unread} of {len(scores.ids)} videos could not be read: they are given the first classes, in order")
-    return [folder / f"{dataset}-test{name}" for name in files]
+    return [*files]
 
 
 def _activitynet(scores: Scores, best: list[list[int]]) -> dict[str, str]:

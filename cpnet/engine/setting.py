@@ -28,14 +28,14 @@ class Network:
     """A network by name, and its arguments; None is the network's own default.
 
     Attributes:
-        name: See `python -m cpnet models`.
-        width: Channels of conv1; 64 in the paper.
-        stem: Strides up to res2, by the size of the input.
-        variant: As the released code has the network, or as the paper prints it.
-        positions: Positions of CP modules, such as 1, 4, res3.
-        k: Proposals of CP modules.
-        displacement_scale: Factor on the displacements that CP modules see.
-        dropout: Dropout before the last layer.
+        name: see `python -m cpnet models`.
+        width: channels of conv1; 64 in the paper.
+        stem: strides up to res2, by the size of the input.
+        variant: as the released code has the network, or as the paper prints it.
+        positions: positions of CP modules, such as 1, 4, res3.
+        k: proposals of CP modules.
+        displacement_scale: factor on the displacements that CP modules see.
+        dropout: dropout before the last layer.
         pretrained: "imagenet", or a file of weights.
     """
 
@@ -59,11 +59,11 @@ class VideoData:
     """Which videos, and how they are read.
 
     Attributes:
-        name: Name of the data set.
-        size: Height and width of the clips.
-        backend: What decodes video files.
-        augmentation: Of training clips: as the released code, without its change of colours, or none.
-        rendered: The stand-in, rendered when needed; None for a folder in the official layout.
+        name: name of the data set.
+        size: height and width of the clips.
+        backend: what decodes video files.
+        augmentation: how training clips are changed: as the released code, without its change of colours, or none.
+        rendered: the stand-in, rendered when needed; None for a folder in the official layout.
     """
 
     name: Dataset = "something"

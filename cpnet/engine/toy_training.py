@@ -1,10 +1,9 @@
 """The toy study's training: one network, on moving squares."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import torch
@@ -15,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from cpnet.data.moving_square import ToyMotion
 from cpnet.engine.evaluate import evaluate
 from cpnet.engine.machine import Machine
+from cpnet.engine.protocols import changed
 from cpnet.engine.training import Training
 from cpnet.models import create_model
 from cpnet.nn import CPModule
@@ -38,13 +38,13 @@ class ToyTraining(Training):
     """One number of Table 1, or of its controls.
 
     Attributes:
-        seed: Seed of the data, the initial weights, the order of the clips and the ties.
-        model, model_args: Name and arguments for `cpnet.models.create_model`.
-        schedule: How long and how fast to train.
-        data, data_args: Name of the data set, and the arguments of `ToyMotion`.
-        protocol: Further tests on the validation set, {name: {attribute of every CP module: value}}; the result is the
+        seed: seed of the data, the initial weights, the order of the clips and the ties.
+        model, model_args: name and arguments for `cpnet.models.create_model`.
+        schedule: how long and how fast to train.
+        data, data_args: name of the data set, and the arguments of `ToyMotion`.
+        protocol: further tests on the validation set, {name: {attribute of every CP module: value}}; the result is the
             metric `val_top1_<name>`.
-        revision: Raised by hand when a change of code changes numbers, so that stale ones are not loaded.
+        revision: raised by hand when a change of code changes numbers, so that stale ones are not loaded.
     """
 
     model: str
@@ -75,13 +75,14 @@ class ToyTraining(Training):
         model = self.create_model()
         train_set, val_set = self.dataset("train"), self.dataset("val")
         curves = train(model, train_set, val_set, self.schedule, self.seed, machine)
-        given: dict[str, Any] = {"batch_size": self.schedule.batch_size, "device": torch.device(machine.device)}
-        on_val = evaluate(model, val_set, **given)
-        metrics: dict[str, Any] = {"train_top1": evaluate(model, train_set, **given).top1}
+        test = partial(evaluate, model, batch_size=self.schedule.batch_size, device=torch.device(machine.device))
+        on_val = test(val_set)
+        metrics: dict[str, Any] = {"train_top1": test(train_set).top1}
         metrics |= {"val_top1": on_val.top1, "val_per_class": on_val.per_class}
+        modules = [module for module in model.modules() if isinstance(module, CPModule)]
         for name, attributes in self.protocol.items():
-            with _changed(model, attributes):
-                metrics[f"val_top1_{name}"] = evaluate(model, val_set, **given).top1
+            with changed(modules, attributes):
+                metrics[f"val_top1_{name}"] = test(val_set).top1
         measured = {"metrics": metrics, "n_expected": on_val.n_expected, "n_scored": on_val.n_scored, "curves": curves}
         return measured, model
 
@@ -92,11 +93,11 @@ def train(
     """Train in place, a fixed number of epochs.
 
     Args:
-        model: Maps clips (B, C, T, H, W) to logits (B, classes).
-        train_set, val_set: Items (clip, label).
-        schedule: Epochs, batch size and peak learning rate.
-        seed: Seed of the order of the training clips.
-        machine: Device and progress bar.
+        model: maps clips (B, C, T, H, W) to logits (B, classes).
+        train_set, val_set: items (clip, label).
+        schedule: epochs, batch size and peak learning rate.
+        seed: seed of the order of the training clips.
+        machine: device and progress bar.
 
     Returns:
         One value an epoch of "train_loss", "train_top1" (running, in training mode) and "val_top1", in percent.
@@ -136,17 +137,3 @@ def train(
         bar.set_postfix(loss=f"{loss_sum / seen:.3f}", val=f"{curves['val_top1'][-1]:.1f}")
     bar.close()
     return curves
-
-
-@contextmanager
-def _changed(model: nn.Module, attributes: Mapping[str, Any]) -> Iterator[None]:
-    """Every CP module of the model has other attributes inside the context."""
-    modules = [module for module in model.modules() if isinstance(module, CPModule)]
-    before = [{name: getattr(module, name) for name in attributes} for module in modules]
-    for module in modules:
-        vars(module).update(attributes)
-    try:
-        yield
-    finally:
-        for module, values in zip(modules, before, strict=True):
-            vars(module).update(values)

@@ -10,11 +10,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from cpnet import results
-from cpnet.data.decode import Backend, decode_frames
+from cpnet.data.decode import decode_frames
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import NO_LABEL, Index, Split, Video, read_index
 from cpnet.data.moving_square import CLASSES as TOY_CLASSES
-from cpnet.data.videos import EvaluationViews
 from cpnet.engine.checkpoint import find_checkpoint, load_weights
 from cpnet.engine.folder import CONFIG
 from cpnet.engine.machine import Machine
@@ -30,9 +29,9 @@ class Trained:
     """A trained network.
 
     Attributes:
-        model: The network with its trained weights, in evaluation mode: clips (B, 3, T, H, W) to scores (B, classes).
-        classes: Names of the classes by label.
-        config: All that determines the training.
+        model: network with its trained weights, in evaluation mode: clips (B, 3, T, H, W) to scores (B, classes).
+        classes: names of the classes by label.
+        config: all that determines the training.
     """
 
     model: nn.Module
@@ -48,10 +47,12 @@ class Trained:
         """Softmax scores of a video file, or of a folder of JPEG frames, by class, the likeliest first.
 
         Raises:
-            FileNotFoundError, ValueError: the video cannot be read; the message says why.
+            FileNotFoundError, ValueError: the video cannot be read, or a toy network; the message says why.
         """
+        if self.config["data"] == "toy":
+            raise ValueError("a network of the toy study sees moving squares, no video files: call its `model`")
         video = Path(video)
-        decode_frames(video, [0], self._backend)  # says why, if the video cannot be read
+        decode_frames(video, [0], self.config["data"]["backend"])  # says why, if the video cannot be read
         index = Index(self.config["data"]["name"], "test", self.classes, [Video(video.stem, video, NO_LABEL)])
         (scores,) = self.scores(index, protocol, machine)
         if scores.isnan().any():
@@ -61,13 +62,9 @@ class Trained:
 
     def scores(self, index: Index, protocol: Protocol, machine: Machine) -> Tensor:
         """Scores (videos, classes) of the videos that an index lists, NaN for those that cannot be read."""
-        accelerator = machine.accelerator(self.config["recipe"]["precision"])
-        return protocol.scores(self.model, self.views(index, protocol), machine, accelerator)
-
-    def views(self, index: Index, protocol: Protocol) -> EvaluationViews:
-        """Views of the videos of an index, of clips as in the last phase of training."""
-        phase = Phase(**self.config["recipe"]["phases"][-1])
-        return protocol.views(index, phase, self.config["data"]["size"], IsolatedDecoder(self._backend))
+        recipe, data = self.config["recipe"], self.config["data"]
+        views = protocol.views(index, Phase(**recipe["phases"][-1]), data["size"], IsolatedDecoder(data["backend"]))
+        return protocol.scores(self.model, views, machine, machine.accelerator(recipe["precision"]))
 
     def index(self, split: Split, root: Path | None = None) -> Index:
         """Index of the data set in `root`, or of the stand-in that was trained on.
@@ -89,50 +86,41 @@ class Trained:
             )
         return index
 
-    @property
-    def _backend(self) -> Backend:
-        return self.config["data"]["backend"]
-
 
 def load(path: Path | str, which: str = "last") -> Trained:
     """A trained network.
 
     Args:
-        path: Folder that `python -m cpnet train` or `reproduce` has written, or JSON file of a stored result whose
+        path: folder that `python -m cpnet train` or `reproduce` has written, or JSON file of a stored result whose
             weights are beside it.
-        which: Checkpoint of a folder, "last" or "best".
+        which: checkpoint of a folder, "last" or "best".
 
     Raises:
         FileNotFoundError: no training there, no checkpoint yet, or no weights beside the result.
         ValueError: a damaged file; the message names it.
     """
     path = Path(path)
-    return _from_record(path) if path.suffix == ".json" else _from_folder(path, which)
-
-
-def _from_folder(folder: Path, which: str) -> Trained:
-    if not (folder / CONFIG).is_file():
-        raise FileNotFoundError(f"no {CONFIG} in {folder}: give the folder of a training")
+    if path.suffix == ".json":
+        config = results.read(path)["config"]
+        if not path.with_suffix(".safetensors").is_file():
+            raise FileNotFoundError(f"no weights beside {path}: train it anew, and give the folder in runs/training/")
+        classes = TOY_CLASSES if config["data"] == "toy" else class_names(config["data"]["name"])
+        model = _untrained(config, len(classes))
+        model.load_state_dict(results.read_weights(path))
+        return Trained(model.eval(), classes, config)
+    file = path / CONFIG
+    if not file.is_file():
+        raise FileNotFoundError(f"no {CONFIG} in {path}: give the folder of a training")
     try:
-        stored = json.loads((folder / CONFIG).read_text())
+        stored = json.loads(file.read_text())
         config, classes = stored["config"], tuple(stored["classes"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder / CONFIG} is damaged ({type(error).__name__} {error}): train again") from error
-    checkpoint = find_checkpoint(folder, which)
+        raise ValueError(f"{file} is damaged ({type(error).__name__} {error}): train again") from error
+    checkpoint = find_checkpoint(path, which)
     if checkpoint is None:
-        raise FileNotFoundError(f"no checkpoint in {folder} yet: has its training been started?")
+        raise FileNotFoundError(f"no checkpoint in {path} yet: has its training been started?")
     model = _untrained(config, len(classes))
     load_weights(checkpoint, model)
-    return Trained(model.eval(), classes, config)
-
-
-def _from_record(file: Path) -> Trained:
-    config = results.read(file)["config"]
-    if not file.with_suffix(".safetensors").is_file():
-        raise FileNotFoundError(f"no weights beside {file}: train it anew, and give the folder in runs/training/")
-    classes = TOY_CLASSES if config["data"] == "toy" else class_names(config["data"]["name"])
-    model = _untrained(config, len(classes))
-    model.load_state_dict(results.read_weights(file))
     return Trained(model.eval(), classes, config)
 
 

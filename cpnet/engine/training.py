@@ -27,7 +27,7 @@ class Training(ABC):
     """A network, what it is trained on, how, and how it is tested; sub-classes say of what kind.
 
     Attributes:
-        seed: Seed of all random draws.
+        seed: seed of all random draws.
     """
 
     seed: int

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import safetensors.torch
 import torch
@@ -33,13 +34,10 @@ from cpnet.models import create_model, for_clips
 from cpnet.results import Record
 from cpnet.standins import Spec, class_names, class_table, is_rendered, render
 
-if TYPE_CHECKING:
-    from accelerate import Accelerator
-
 SPLITS: tuple[Split, Split] = ("train", "val")
 
-# Scores (videos, classes) of a network by a protocol, and the index of the videos that they are of.
-Test = Callable[[nn.Module, Protocol, Phase, Index], tuple[Tensor, Index]]
+# Scores (videos, classes) by a protocol, and the index of the videos that they are of.
+Test = Callable[[Protocol, Phase, Index], tuple[Tensor, Index]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +45,12 @@ class VideoTraining(Training):
     """All that determines a network trained on videos, and its numbers.
 
     Attributes:
-        network, data, recipe: What is trained, on what, and how; the recipe's seed is the training's.
-        protocols: The tests. The one named "" gives `val_top1` and `val_top5`, another one `val_top1_<name>`, ...
-        tuning: A stand-in whose validation split gives `tune_top1`, to choose between trainings by.
-        init: Training whose weights are the initial ones, all but the classes'.
-        revision: Raised by hand when a change of code changes numbers, so that stale ones are not loaded.
-        keeps_weights: Store trained weights beside the record, as other trainings start from them; if not, only the
+        network, data, recipe: what is trained, on what, and how; the recipe's seed is the training's.
+        protocols: the tests. The one named "" gives `val_top1` and `val_top5`, another one `val_top1_<name>`, ...
+        tuning: stand-in whose validation split gives `tune_top1`, to choose between trainings by.
+        init: training whose weights are the initial ones, all but the classes'.
+        revision: raised by hand when a change of code changes numbers, so that stale ones are not loaded.
+        keeps_weights: store trained weights beside the record, as other trainings start from them; if not, only the
             folder of the training has them, and the record their digest.
     """
 
@@ -183,40 +181,29 @@ class VideoTraining(Training):
         """Train in `machine.folder`, going on from where an interrupted training has stopped, and test."""
         folder = machine.folder or results.runs_folder() / "training" / self.run_id
         accelerator = machine.accelerator(self.recipe.precision)
-        indexes = {split: self.index(split, machine) for split in SPLITS}
+        train_index, val_index = (self.index(split, machine) for split in SPLITS)
         with locked(folder) if is_main_process() else nullcontext():
             if is_main_process():
-                open_folder(folder, self.config, indexes["train"], machine.rerun)
+                open_folder(folder, self.config, train_index, machine.rerun)
             accelerator.wait_for_everyone()
-            return self._measure(machine, folder, accelerator, indexes["train"], indexes["val"])
+            parts = Parts(folder, accelerator)
+            model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
 
-    def _measure(
-        self, machine: Machine, folder: Path, accelerator: Accelerator, train_index: Index, val_index: Index
-    ) -> tuple[Record, nn.Module]:
-        parts = Parts(folder, accelerator)
-        model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
+            def test(protocol: Protocol, phase: Phase, index: Index) -> tuple[Tensor, Index]:
+                views = protocol.views(index, phase, self.data.size, read)
+                return protocol.scores(model, views, machine, accelerator), views.index
 
-        def test(model: nn.Module, protocol: Protocol, phase: Phase, index: Index) -> tuple[Tensor, Index]:
-            views = protocol.views(index, phase, self.data.size, read)
-            return protocol.scores(model, views, machine, accelerator), views.index
+            def validate(_: nn.Module, phase: Phase) -> dict[str, float]:
+                parts.write()
+                return _metrics(*test(Protocol(), phase, val_index))
 
-        def validate(model: nn.Module, phase: Phase) -> dict[str, float]:
+            recipe, clips = replace(self.recipe, seed=self.seed), partial(self._clips, train_index, read)
+            history = train(model, clips, recipe, folder, machine, validate=validate, accelerator=accelerator)
+            measured = self._tests(test, val_index)
             parts.write()
-            return _metrics(*test(model, Protocol(), phase, val_index))
-
-        history = train(
-            model,
-            lambda phase: self._clips(train_index, phase, read),
-            replace(self.recipe, seed=self.seed),
-            folder,
-            machine,
-            validate=validate,
-            accelerator=accelerator,
-        )
-        measured = self._tests(model, test, val_index)
-        measured["metrics"] = {name: history[-1][name] for name in ("train_loss", "train_top1")} | measured["metrics"]
-        parts.write()
+        metrics = {name: history[-1][name] for name in ("train_loss", "train_top1")} | measured["metrics"]
         measured |= {
+            "metrics": metrics,
             "n_substituted": sum(epoch["substituted"] for epoch in history),
             "curves": {name: [epoch[name] for epoch in history] for name in history[0]},
             "data": {"train": index_digest(train_index), "val": index_digest(val_index)},
@@ -225,7 +212,7 @@ class VideoTraining(Training):
         }
         return measured, model
 
-    def _clips(self, index: Index, phase: Phase, read: Reader) -> TrainingClips:
+    def _clips(self, index: Index, read: Reader, phase: Phase) -> TrainingClips:
         return TrainingClips(
             index,
             num_frames=phase.num_frames,
@@ -237,19 +224,19 @@ class VideoTraining(Training):
             augmentation=self.data.augmentation,
         )
 
-    def _tests(self, model: nn.Module, test: Test, val_index: Index) -> Record:
+    def _tests(self, test: Test, val_index: Index) -> Record:
         """Metrics of all protocols, and how many videos the main one has scored."""
         metrics: dict[str, Any] = {}
         phase = self.recipe.phases[-1]
         for name, protocol in self.protocols.items():
-            scores, index = test(model, protocol, phase, val_index)
+            scores, index = test(protocol, phase, val_index)
             found = _metrics(scores, index) | (partners_told_apart(scores, index) if self.data.rendered else {})
             metrics |= {f"{metric}_{name}".rstrip("_"): value for metric, value in found.items()}
             if not name:
                 main = accuracy(scores, index.labels())
         if self.tuning is not None:
             choosing = read_index(self.data.name, rendered_folder(self.tuning), "val")
-            metrics["tune_top1"] = _metrics(*test(model, Protocol(), phase, choosing))["val_top1"]
+            metrics["tune_top1"] = _metrics(*test(Protocol(), phase, choosing))["val_top1"]
         metrics["val_per_class"] = [None if math.isnan(value) else value for value in main.per_class]
         return {"metrics": metrics, "n_expected": main.n_expected, "n_scored": main.n_scored}
 
@@ -263,13 +250,10 @@ def partners_told_apart(scores: Tensor, index: Index) -> dict[str, float]:
         return {}
     partner = class_table(index.dataset)["partner, played backwards"].to_dict()  # type: ignore[arg-type]
     label = {name: i for i, name in enumerate(index.classes)}
-    own = index.labels().tolist()
-    others = [label.get(partner.get(index.classes[c], "")) for c in own]
-    pairs = [(i, c, other) for i, (c, other) in enumerate(zip(own, others, strict=True)) if other is not None]
-    if not pairs:
-        return {}
-    told = [float(scores[i, c] > scores[i, other]) for i, c, other in pairs]  # of what is unreadable, none
-    return {"val_partners": 100 * sum(told) / len(told)}
+    partners = [label.get(partner.get(name, "")) for name in index.classes]
+    pairs = [(row, own, partners[own]) for row, own in zip(scores, index.labels().tolist(), strict=True)]
+    told = [bool(row[own] > row[other]) for row, own, other in pairs if other is not None]  # not if unreadable
+    return {"val_partners": 100 * sum(told) / len(told)} if told else {}
 
 
 def weights_digest(model: nn.Module) -> str:

@@ -1,7 +1,6 @@
 """The paper's architecture tables drawn from the built networks, and every parameter count that it prints, audited."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from math import floor
 from typing import Any
 
@@ -9,7 +8,7 @@ import pandas as pd
 import torch
 
 from cpnet.engine.memory import saved_for_backward
-from cpnet.experiments.claims import Claim, Judge, Verdict
+from cpnet.experiments.claims import Claim, Verdict, yes_or_no
 from cpnet.experiments.table import Table
 from cpnet.models import create_model, for_clips
 from cpnet.models.families import FAMILIES, VARIANTS
@@ -19,89 +18,69 @@ from cpnet.nn import CPModule, NonLocalBlock
 from cpnet.paper import read_table
 
 MI, MILLION = 2**20, 10**6
-KINETICS, SOMETHING, JESTER = 400, 174, 27  # classes
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A network under the title that tables show."""
-
-    title: str
-    model: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-    def weights(self) -> dict[str, int]:
-        """Its parameters, see `cpnet.models.summary.count_parameters`; nothing is allocated."""
-        with torch.device("meta"):
-            return count_parameters(create_model(self.model, **self.arguments))
-
-
-def _paper(title: str, model: str, **arguments: Any) -> Drawn:
-    return Drawn(title, model, {"variant": "paper", **arguments})
-
-
-DRAWN = {
-    "Table 1": [Drawn(name, f"{name.lower()}_toy") for name in ("NL", "ARTNet", "TRN", "CPNet")],
-    "Tables 2 and 6": [
-        _paper(title, f"{model}_resnet18")
-        for title, model in {"C2D": "c2d", "C3D": "c3d", "ARTNet": "artnet", "NL C2D": "nl", "CPNet": "cpnet"}.items()
-    ],
-    "Table 7": [_paper("CPNet, 5 CP modules", "cpnet_resnet101")],
-    "Table 8": [_paper("CPNet, 5 CP modules", "cpnet_resnet34", num_classes=SOMETHING)],
+RESNET18 = {
+    "C2D": "c2d_resnet18",
+    "C3D": "c3d_resnet18",
+    "ARTNet": "artnet_resnet18",
+    "NL C2D": "nl_resnet18",
+    "CPNet": "cpnet_resnet18",
 }
-CLIPS = {"Table 1": (4, 32), "Tables 2 and 6": (8, 112), "Table 7": (8, 224), "Table 8": (12, 112)}  # frames, side
+# What is drawn: frames and side of a clip, arguments, and models by the title of their column.
+DRAWN: dict[str, tuple[int, int, dict[str, Any], dict[str, str]]] = {
+    "Table 1": (4, 32, {}, {name: f"{name.lower()}_toy" for name in ("NL", "ARTNet", "TRN", "CPNet")}),
+    "Tables 2 and 6": (8, 112, {"variant": "paper"}, RESNET18),
+    "Table 7": (8, 224, {"variant": "paper"}, {"CPNet, 5 CP modules": "cpnet_resnet101"}),
+    "Table 8": (12, 112, {"variant": "paper", "num_classes": 174}, {"CPNet, 5 CP modules": "cpnet_resnet34"}),
+}
+
+Networks = dict[str, dict[str, Any]]  # arguments by title; the model is that of the row where they do not name another
+
+
+def _by_shortcuts(name: str) -> Networks:
+    return {f"{name}, {n}×{n}×{n} shortcuts": {"shortcut_kernel": n} for n in (1, 3)}
+
 
 # Every parameter count that the paper prints, by (table, row): networks as the paper states them.
-STATED = {
-    ("table6", "c2d_resnet18"): [Drawn("C2D, ResNet-18", "c2d_resnet18")],
-    ("table6", "c3d_resnet18"): [
-        Drawn("C3D, 1×1×1 shortcuts", "c3d_resnet18"),
-        Drawn("C3D, 3×3×3 shortcuts", "c3d_resnet18", {"shortcut_kernel": 3}),
-    ],
-    ("table6", "artnet_resnet18"): [
-        Drawn("ARTNet, 1×1×1 shortcuts", "artnet_resnet18"),
-        Drawn("ARTNet, 3×3×3 shortcuts", "artnet_resnet18", {"shortcut_kernel": 3}),
-    ],
-    ("table6", "nl_resnet18"): [Drawn("NL, 6 blocks", "nl_resnet18")],
-    ("table6", "cpnet_resnet18"): [Drawn("CPNet, 6 modules", "cpnet_resnet18")],
-    ("table4", "nl_resnet101"): [Drawn("NL, 5 blocks, as in [33]", "nl_resnet101")],
-    ("table4", "cpnet_resnet101"): [_paper("CPNet, printed widths", "cpnet_resnet101")],
-    ("table5a", "c2d_resnet18"): [Drawn("C2D, ResNet-18", "c2d_resnet18", {"num_classes": SOMETHING})],
-    ("table5a", "c2d_resnet34"): [Drawn("C2D, ResNet-34", "c2d_resnet34", {"num_classes": SOMETHING})],
-    ("table5a", "cpnet_resnet18"): [
-        Drawn("CPNet, 2 + 3 modules", "cpnet_resnet18", {"num_classes": SOMETHING, "positions": "5"}),
-        Drawn("CPNet, 2 + 2 + 1 modules", "cpnet_resnet18", {"num_classes": SOMETHING, "positions": "5_res5"}),
-    ],
-    ("table5a", "cpnet_resnet34"): [Drawn("CPNet, 5 modules", "cpnet_resnet34", {"num_classes": SOMETHING})],
-    ("table5b", "c2d_resnet34"): [Drawn("C2D, ResNet-34", "c2d_resnet34", {"num_classes": JESTER})],
-    ("table5b", "cpnet_resnet34"): [Drawn("CPNet, 5 modules", "cpnet_resnet34", {"num_classes": JESTER})],
+STATED: dict[tuple[str, str], Networks] = {
+    ("table6", "c2d_resnet18"): {"C2D, ResNet-18": {}},
+    ("table6", "c3d_resnet18"): _by_shortcuts("C3D"),
+    ("table6", "artnet_resnet18"): _by_shortcuts("ARTNet"),
+    ("table6", "nl_resnet18"): {"NL, 6 blocks": {}},
+    ("table6", "cpnet_resnet18"): {"CPNet, 6 modules": {}},
+    ("table4", "nl_resnet101"): {"NL, 5 blocks, as in [33]": {}},
+    ("table4", "cpnet_resnet101"): {"CPNet, printed widths": {"variant": "paper"}},
+    ("table5a", "c2d_resnet18"): {"C2D, ResNet-18": {}},
+    ("table5a", "c2d_resnet34"): {"C2D, ResNet-34": {}},
+    ("table5a", "cpnet_resnet18"): {
+        "CPNet, 2 + 3 modules": {"positions": "5"},
+        "CPNet, 2 + 2 + 1 modules": {"positions": "5_res5"},
+    },
+    ("table5a", "cpnet_resnet34"): {"CPNet, 5 modules": {}},
+    ("table5b", "c2d_resnet34"): {"C2D, ResNet-34": {}},
+    ("table5b", "cpnet_resnet34"): {"CPNet, 5 modules": {}},
 }
 # Networks that would explain a printed count, or might have been what was counted.
 WIDE = {"hidden_fractions": (1, 0.5)}
-GUESSED = {
-    ("table6", "artnet_resnet18"): Drawn("C3D, 1×1×1 shortcuts", "c3d_resnet18"),
-    ("table6", "nl_resnet18"): Drawn("NL, 1 block at res3", "nl_resnet18", {"positions": [(3, 1)]}),
-    ("table6", "cpnet_resnet18"): Drawn("CPNet, 1 module at res3", "cpnet_resnet18", {"positions": [(3, 1)]}),
-    ("table4", "cpnet_resnet101"): Drawn("CPNet, released widths", "cpnet_resnet101"),
-    ("table5a", "cpnet_resnet18"): Drawn(
-        "CPNet, 2 + 3 modules, hidden [C, C/2], 27 classes",
-        "cpnet_resnet18",
-        {"num_classes": JESTER, "positions": "5"} | WIDE,
-    ),
-    ("table5a", "cpnet_resnet34"): Drawn(
-        "CPNet, 5 modules, hidden [C, C/2]", "cpnet_resnet34", {"num_classes": SOMETHING} | WIDE
-    ),
-    ("table5b", "cpnet_resnet34"): Drawn(
-        "CPNet, 5 modules, hidden [C, C/2]", "cpnet_resnet34", {"num_classes": JESTER} | WIDE
-    ),
+GUESSED: dict[tuple[str, str], Networks] = {
+    ("table6", "artnet_resnet18"): {"C3D, 1×1×1 shortcuts": {"name": "c3d_resnet18"}},
+    ("table6", "nl_resnet18"): {"NL, 1 block at res3": {"positions": [(3, 1)]}},
+    ("table6", "cpnet_resnet18"): {"CPNet, 1 module at res3": {"positions": [(3, 1)]}},
+    ("table4", "cpnet_resnet101"): {"CPNet, released widths": {}},
+    ("table5a", "cpnet_resnet18"): {
+        "CPNet, 2 + 3 modules, hidden [C, C/2], 27 classes": {"num_classes": 27, "positions": "5"} | WIDE
+    },
+    ("table5a", "cpnet_resnet34"): {"CPNet, 5 modules, hidden [C, C/2]": WIDE},
+    ("table5b", "cpnet_resnet34"): {"CPNet, 5 modules, hidden [C, C/2]": WIDE},
 }
+CLASSES = {"table4": 400, "table5a": 174, "table5b": 27, "table6": 400}
 
 
 def architecture_table(table: str) -> pd.DataFrame:
     """One of `DRAWN`: a row a layer with its output size, a column a network, drawn from the built networks."""
-    T, side = CLIPS[table]
-    clip = example_clip(T, side)
-    drawn = {n.title: stages(create_model(n.model, **n.arguments), clip) for n in DRAWN[table]}
+    T, side, arguments, models = DRAWN[table]
+    drawn = {title: stages(create_model(m, **arguments), example_clip(T, side)) for title, m in models.items()}
     longest = max(drawn.values(), key=len)
     layers = pd.DataFrame({title: frame["layers"] for title, frame in drawn.items()})
     return pd.concat([longest["output size"], layers.reindex(longest.index)], axis=1).fillna("–")
@@ -149,16 +128,18 @@ def audit() -> pd.DataFrame:
     for (table, row), networks in STATED.items():
         paper = read_table(table).set_index(["row", "column"])
         printed = str(paper["text"][row, "params"])
-        for network in [*networks, *([GUESSED[table, row]] if (table, row) in GUESSED else [])]:
-            ours = network.weights()
+        for title, options in (networks | GUESSED.get((table, row), {})).items():
+            arguments: dict[str, Any] = {"name": row, "num_classes": CLASSES[table]} | options
+            with torch.device("meta"):  # nothing is allocated
+                ours = count_parameters(create_model(**arguments))
             mi, million = ours["weights"] / MI, ours["trainable"] / MILLION
             rows.append(
                 {
                     "table": table.removeprefix("table").replace("5a", "5(a)").replace("5b", "5(b)"),
                     "row": paper["model"][row, "params"],
                     "printed": printed,
-                    "network": network.title,
-                    "stated": network in networks,
+                    "network": title,
+                    "stated": title in networks,
                     "weights": ours["weights"],
                     "weights, Mi": round(mi, 3),
                     "verdict": verdict(printed, mi),
@@ -193,24 +174,22 @@ def conclusions(frame: pd.DataFrame) -> pd.DataFrame:
 def _every_count_follows(frame: pd.DataFrame) -> Verdict:
     verdicts = conclusions(frame)["verdict"]
     follow = int(verdicts.str.startswith("match").sum())
-    return Verdict("holds" if follow == len(verdicts) else "does not hold", f"{follow} of {len(verdicts)} do")
+    return yes_or_no(follow == len(verdicts), f"{follow} of {len(verdicts)} do")
 
 
-def _smaller(table: str, row: str, other: str) -> Judge:
-    def judge(frame: pd.DataFrame) -> Verdict:
-        ours, theirs = _stated(frame, table, row), _stated(frame, table, other)
-        return _judge(ours < theirs, ours, theirs)
+def _smaller(frame: pd.DataFrame, table: str, row: str, other: str, printed: str = "", part: float = 1.0) -> Verdict:
+    """Whether a network has fewer weights than another one, or than a part of what the paper has in table `printed`."""
+    ours = _stated(frame, table, row)
+    if printed:
+        theirs = part * float(read_table(printed).set_index(["row", "column"])["value"][other, "params"])
+    else:
+        theirs = _stated(frame, table, other)
+    return yes_or_no(ours < theirs, _in_mi(ours, theirs))
 
-    return judge
 
-
-def _smaller_than_printed(table: str, row: str, source: str, other: str, part: float) -> Judge:
-    def judge(frame: pd.DataFrame) -> Verdict:
-        printed = float(read_table(source).set_index(["row", "column"])["value"][other, "params"])
-        ours = _stated(frame, table, row)
-        return _judge(ours < part * printed, ours, part * printed)
-
-    return judge
+def _alike(frame: pd.DataFrame, table: str, row: str, other: str) -> Verdict:
+    ours, theirs = _stated(frame, table, row), _stated(frame, table, other)
+    return yes_or_no(abs(ours / theirs - 1) <= 0.01, _in_mi(ours, theirs))
 
 
 def _stated(frame: pd.DataFrame, table: str, row: str) -> float:
@@ -218,8 +197,8 @@ def _stated(frame: pd.DataFrame, table: str, row: str) -> float:
     return float(frame.loc[(frame["table"] == table) & (frame["row"] == row) & frame["stated"], "weights, Mi"].iloc[0])
 
 
-def _judge(holds: bool, ours: float, theirs: float) -> Verdict:
-    return Verdict("holds" if holds else "does not hold", f"{ours:.2f} against {theirs:.2f} Mi")
+def _in_mi(ours: float, theirs: float) -> str:
+    return f"{ours:.2f} against {theirs:.2f} Mi"
 
 
 SMALLER = "weights of convolutions and linear layers, of the stated architecture"
@@ -242,7 +221,7 @@ TABLE = Table(
                 f"CPNet has fewer parameters than {other}",
                 "paper",
                 SMALLER,
-                _smaller("6", "CPNet (ours), 6 CP modules", row),
+                partial(_smaller, table="6", row="CPNet (ours), 6 CP modules", other=row),
             )
             for other, row in (
                 ("NL C2D on ResNet-18", "NL C2D Net, 6 NL blocks [33]"),
@@ -254,35 +233,38 @@ TABLE = Table(
             "CPNet has fewer parameters than NL C2D on ResNet-101",
             "paper",
             SMALLER,
-            _smaller("4", "CPNet C2D ResNet-101 (ours)", "NL C2D ResNet-101 [33]"),
+            partial(_smaller, table="4", row="CPNet C2D ResNet-101 (ours)", other="NL C2D ResNet-101 [33]"),
         ),
         Claim(
             "CPNet on ResNet-34 has less than half the parameters of Two-stream TRN",
             "paper",
             f"{SMALLER}; those of Two-stream TRN as printed",
-            _smaller_than_printed("5(a)", "CPNet Res34, 5 CP (ours)", "table5a", "trn_two_stream", 0.5),
+            partial(
+                _smaller,
+                table="5(a)",
+                row="CPNet Res34, 5 CP (ours)",
+                other="trn_two_stream",
+                printed="table5a",
+                part=0.5,
+            ),
         ),
         Claim(
             "CPNet on ResNet-18 has less than half the parameters of MultiScale TRN",
             "paper",
             f"{SMALLER}; those of MultiScale TRN as printed",
-            _smaller_than_printed("5(a)", "CPNet Res18, 5 CP (ours)", "table5a", "trn", 0.5),
+            partial(_smaller, table="5(a)", row="CPNet Res18, 5 CP (ours)", other="trn", printed="table5a", part=0.5),
         ),
         Claim(
             "CPNet is smaller than every published model it is compared with on Jester",
             "paper",
             f"{SMALLER}; those of TPRN, the smallest of them, as printed",
-            _smaller_than_printed("5(b)", "CPNet Res34, 5 CP (ours)", "table5b", "tprn", 1.0),
+            partial(_smaller, table="5(b)", row="CPNet Res34, 5 CP (ours)", other="tprn", printed="table5b"),
         ),
         Claim(
             "ARTNet has as many parameters as C3D",
             "paper",
             f"{SMALLER}, within 1 %",
-            lambda frame: _judge(
-                abs(_stated(frame, "6", "ARTNet [32]") / _stated(frame, "6", "C3D") - 1) <= 0.01,
-                _stated(frame, "6", "ARTNet [32]"),
-                _stated(frame, "6", "C3D"),
-            ),
+            partial(_alike, table="6", row="ARTNet [32]", other="C3D"),
         ),
     ),
 )
@@ -311,7 +293,7 @@ def costs(num_frames: int, size: int, depth: int = 18) -> pd.DataFrame:
         rows[name] = {
             "weights, Mi": count_parameters(model)["weights"] / MI,
             "multiply-adds, G": multiply_adds(model, clip)[""] / 1e9,
-            "activations, MiB": saved_for_backward(model, clip) / 2**20,
+            "activations, MiB": saved_for_backward(model, clip) / MI,
         }
     frame = pd.DataFrame(rows).T
     relative = frame / frame.iloc[0]

@@ -33,8 +33,7 @@ class Verdict:
 Judge = Callable[[pd.DataFrame], Verdict]
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A statement, whose it is ("paper" or "ours"), the statistic it is judged by, and the judge of a results frame."""
 
     statement: str
@@ -65,11 +64,7 @@ class Measured(NamedTuple):
 
 def judge_all(claims: Sequence[Claim], frame: pd.DataFrame) -> pd.DataFrame:
     """One line a claim: claim, source, statistic, outcome, evidence."""
-    verdicts = [claim.judge(frame) for claim in claims]
-    lines = [
-        (claim.statement, claim.source, claim.statistic, verdict.outcome, verdict.evidence)
-        for claim, verdict in zip(claims, verdicts, strict=True)
-    ]
+    lines = [(*claim[:3], *vars(claim.judge(frame)).values()) for claim in claims]
     return pd.DataFrame(lines, columns=["claim", "source", "statistic", "outcome", "evidence"])
 
 
@@ -85,9 +80,24 @@ def higher(frame: pd.DataFrame, first: Measured, second: Measured, least: float 
 
 
 def videos_of(frame: pd.DataFrame, what: Measured) -> int:
-    """How many videos it is measured on; 1 if it is not."""
-    known = what.lines(frame)["n"].dropna()
-    return int(known.iloc[0]) if len(known) else 1
+    """How many videos it is measured on; 1 if it is not measured.
+
+    Raises:
+        ValueError: a metric that is no share of a number of videos.
+    """
+    lines = what.lines(frame)
+    if lines["n"].isna().any():
+        raise ValueError(f"{what.metric} of {what}: of how many videos? Name it in `results.measurements`")
+    return int(lines["n"].iloc[0]) if len(lines) else 1
+
+
+def more_accurate(
+    frame: pd.DataFrame, pairs: Sequence[tuple[str | Measured, str | Measured]], least: float = 0.0
+) -> Verdict:
+    """Whether the first of each pair, rows by name or as measured, is `higher` than the second."""
+    compared = [[Measured(what) if isinstance(what, str) else what for what in pair] for pair in pairs]
+    verdicts = [higher(frame, first, second, least) for first, second in compared]
+    return all_hold(verdicts) if len(verdicts) > 1 else verdicts[0]
 
 
 def fewer_weights(frame: pd.DataFrame, row: str, others: Sequence[str]) -> Verdict:
@@ -95,9 +105,13 @@ def fewer_weights(frame: pd.DataFrame, row: str, others: Sequence[str]) -> Verdi
     counts = frame[frame["metric"] == "weights"].drop_duplicates("row").set_index("row")["value"].astype(int)
     if not {row, *others} <= set(counts.index):
         return Verdict("not run", "not all networks are trained")
-    fewer = all(counts[row] < counts[other] for other in others)
     evidence = ", ".join(f"{name} {counts[name]:,}" for name in (row, *others))
-    return Verdict("holds" if fewer else "does not hold", evidence)
+    return yes_or_no(all(counts[row] < counts[other] for other in others), evidence)
+
+
+def yes_or_no(holds: bool, evidence: str) -> Verdict:
+    """A verdict that is never undecided."""
+    return Verdict("holds" if holds else "does not hold", evidence)
 
 
 def difference_at_least(first: float, second: float, n: int, least: float) -> Verdict:
@@ -135,7 +149,7 @@ def _by_interval(difference: float, half: float, least: float, evidence: str) ->
     """Whether a difference exceeds `least`; undecided where its interval, of width 2 `half`, contains that."""
     if abs(difference - least) <= half:
         return Verdict("undecided", evidence)
-    return Verdict("holds" if difference > least else "does not hold", evidence)
+    return yes_or_no(difference > least, evidence)
 
 
 def summarise(outcomes: Sequence[str]) -> str:

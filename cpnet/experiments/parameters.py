@@ -4,21 +4,31 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-IPYTHON_NAMES = {"In", "Out", "exit", "quit", "open", "get_ipython", "check_parameters", "Several", "VIDEOS"}
+IPYTHON_NAMES = {
+    "In",
+    "Out",
+    "exit",
+    "quit",
+    "open",
+    "get_ipython",
+    "check_parameters",
+    "OneOrMore",
+    "VIDEO_PARAMETERS",
+}
 ALL = "all"
 
 
 @dataclass(frozen=True)
-class Several:
+class OneOrMore:
     """What a parameter takes that is one value, a list of values, or "all": their type, or those to choose from."""
 
     of: type | Collection[Any]
 
 
 # What all chapters on videos take.
-VIDEOS: dict[str, type | Collection[Any] | Several] = {
+VIDEO_PARAMETERS: dict[str, type | Collection[Any] | OneOrMore] = {
     "profile": ("smoke", "cpu", "gpu", "paper"),
-    "seed": Several(int),
+    "seed": OneOrMore(int),
     "rerun": bool,
     "dry_run": bool,
     "data_root": str,
@@ -27,20 +37,20 @@ VIDEOS: dict[str, type | Collection[Any] | Several] = {
 
 
 def chosen(value: Any, every: Sequence[Any]) -> list[Any]:
-    """The values that a parameter of `Several` names; "all" names `every`."""
+    """The values that a parameter of `OneOrMore` names; "all" names `every`."""
     if value == ALL:
         return list(every)
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def check_parameters(namespace: Mapping[str, Any], allowed: Mapping[str, type | Collection[Any] | Several]) -> None:
+def check_parameters(namespace: Mapping[str, Any], allowed: Mapping[str, type | Collection[Any] | OneOrMore]) -> None:
     """Refuse parameters that a notebook does not have, and values it cannot use.
 
     Call it in the cell after the parameters, before any other name is defined or imported.
 
     Args:
         namespace: `globals()` of the notebook.
-        allowed: for each parameter its type, the values to choose from, or `Several` of either.
+        allowed: for each parameter its type, the values to choose from, or `OneOrMore` of either.
 
     Raises:
         ValueError: an unknown name, a wrong type or a value that is not allowed, by name.
@@ -52,13 +62,13 @@ def check_parameters(namespace: Mapping[str, Any], allowed: Mapping[str, type | 
     for name, values in allowed.items():
         if name not in given:
             raise ValueError(f"parameter {name} is missing")
-        if isinstance(values, Several):
+        if isinstance(values, OneOrMore):
             _check_several(name, given[name], values)
         else:
             _check(name, given[name], values)
 
 
-def _check_several(name: str, value: Any, several: Several) -> None:
+def _check_several(name: str, value: Any, several: OneOrMore) -> None:
     if value == ALL:
         return
     parts = value if isinstance(value, list | tuple) else [value]

@@ -13,8 +13,8 @@ from cpnet import results
 from cpnet.engine.machine import Machine, in_process_group, is_main_process
 from cpnet.engine.training import execute
 from cpnet.experiments.costs import print_plan
+from cpnet.experiments.parallel import line_of_worker, run_side_by_side
 from cpnet.experiments.run import Run, load
-from cpnet.experiments.side_by_side import line_of_worker, run_side_by_side
 
 
 def reproduce(

@@ -86,7 +86,7 @@ class Run:
 def records(runs: Sequence[Run], roots: tuple[Path, ...] | None = None) -> list[Record]:
     """Records of those runs that are stored, under the runs' own labels: one training may serve several rows."""
     found = [(run, path) for run in runs if (path := run.stored(roots)) is not None]
-    return [results.read(path) | run.labels for run, path in found]
+    return [results.read(path) | run.labels | {"file": f"{path.parent.name}/{path.name}"} for run, path in found]
 
 
 def load(runs: Sequence[Run], roots: tuple[Path, ...] | None = None) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from functools import partial
 from itertools import pairwise
 
 from cpnet.engine.setting import Network
-from cpnet.experiments.claims import PAIRED, Claim, Measured, all_hold, higher
+from cpnet.experiments.claims import PAIRED, Claim, more_accurate
 from cpnet.experiments.kinetics_rows import STAND_IN, compared, seeds, two_modules
 from cpnet.experiments.settings import kinetics
 from cpnet.experiments.table import Table
@@ -29,13 +29,13 @@ TABLE = Table(
             "accuracy rises with the number of CP modules",
             "paper",
             f"top-1 of each row above that of the row before; {PAIRED}",
-            lambda frame: all_hold([higher(frame, Measured(more), Measured(less)) for less, more in pairwise(ROWS)]),
+            partial(more_accurate, pairs=[(more, less) for less, more in pairwise(ROWS)]),
         ),
         Claim(
             "six CP modules are better than none",
             "ours",
             f"top-1; {PAIRED}",
-            lambda frame: higher(frame, Measured("cp6"), Measured("c2d")),
+            partial(more_accurate, pairs=[("cp6", "c2d")]),
         ),
     ),
 )

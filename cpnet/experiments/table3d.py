@@ -1,22 +1,12 @@
 """Table 3(d): Kinetics, CPNet beside C2D, C3D, NL C2D and ARTNet, at two frame rates and by two protocols."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import pandas as pd
 
-from cpnet.experiments.claims import (
-    PAIRED,
-    PAIRED_OVER_SEEDS,
-    WEIGHTS,
-    Claim,
-    Measured,
-    Verdict,
-    all_hold,
-    fewer_weights,
-    higher,
-    paired_difference,
-    videos_of,
-)
+from cpnet.experiments import claims
+from cpnet.experiments.claims import PAIRED, PAIRED_OVER_SEEDS, WEIGHTS, Claim, Measured, Verdict
 from cpnet.experiments.kinetics_rows import STAND_IN, compared, seeds
 from cpnet.experiments.table import Column, Table
 
@@ -34,18 +24,10 @@ SHUFFLED = [Column(f"top-1, 1/{step}, 1x1, shuffled", protocol="shuffled", suffi
 TOP1 = [column for column in COLUMNS if column.metric == "val_top1"]
 
 
-def _beats(network: str, frame: pd.DataFrame) -> Verdict:
-    def measured(name: str, column: Column) -> Measured:
-        return Measured(name + column.suffix, column.protocol)
-
-    return all_hold([higher(frame, measured("cpnet", column), measured(network, column)) for column in TOP1])
-
-
-def _gain_is_order(frame: pd.DataFrame) -> Verdict:
-    def shuffled(name: str, step: int) -> Measured:
-        return Measured(f"{name}_step{step}", "shuffled")
-
-    return all_hold([higher(frame, shuffled("c2d", step), shuffled("cpnet", step), SHUFFLED_MARGIN) for step in STEPS])
+def _pairs(first: str, second: str, columns: Sequence[Column]) -> list[tuple[Measured, Measured]]:
+    """Two networks by the tests of some columns."""
+    one, two = ([Measured(name + c.suffix, c.protocol) for c in columns] for name in (first, second))
+    return list(zip(one, two, strict=True))
 
 
 def _gain_shrinks(frame: pd.DataFrame) -> Verdict:
@@ -53,7 +35,7 @@ def _gain_shrinks(frame: pd.DataFrame) -> Verdict:
     for step in STEPS:
         cpnet, c2d = (Measured(f"{name}_step{step}").by_seed(frame) for name in ("cpnet", "c2d"))
         gains[step] = (cpnet - c2d).rename(f"gain at step {step}")
-    return paired_difference(gains[12], gains[4], finest=100 / videos_of(frame, Measured("cpnet_step12")))
+    return claims.paired_difference(gains[12], gains[4], finest=100 / claims.videos_of(frame, Measured("cpnet_step12")))
 
 
 TABLE = Table(
@@ -73,7 +55,7 @@ TABLE = Table(
                 f"CPNet beats {name}",
                 "paper",
                 f"top-1 at both frame rates and by both protocols; {PAIRED}",
-                partial(_beats, network),
+                partial(claims.more_accurate, pairs=_pairs("cpnet", network, TOP1)),
             )
             for network, name in (("c2d", "C2D"), ("c3d", "C3D"), ("nl", "NL C2D"), ("artnet", "ARTNet"))
         ),
@@ -81,14 +63,14 @@ TABLE = Table(
             "CPNet has fewer weights than C3D, NL C2D and ARTNet",
             "paper",
             WEIGHTS,
-            lambda frame: fewer_weights(frame, "cpnet_step12", ["c3d_step12", "nl_step12", "artnet_step12"]),
+            partial(claims.fewer_weights, row="cpnet_step12", others=["c3d_step12", "nl_step12", "artnet_step12"]),
         ),
         Claim(
             "CPNet gains by the order of frames: where they are shuffled, it does not beat C2D",
             "ours",
             f"top-1 of C2D, frames shuffled, at most {-SHUFFLED_MARGIN:.0f} points below CPNet's at both frame rates; "
             + PAIRED,
-            _gain_is_order,
+            partial(claims.more_accurate, pairs=_pairs("c2d", "cpnet", SHUFFLED), least=SHUFFLED_MARGIN),
         ),
         Claim(
             "the gain of CPNet over C2D is smaller on dense frames",

@@ -8,7 +8,7 @@ import pandas as pd
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
-from cpnet.experiments.claims import Claim, Measured, Verdict, higher
+from cpnet.experiments.claims import Claim, Measured, Verdict, more_accurate, yes_or_no
 from cpnet.experiments.kinetics_rows import STAND_IN
 from cpnet.experiments.settings import something
 from cpnet.experiments.table import Column, Table
@@ -48,15 +48,15 @@ def short(name: str, lr: float, profile: str, seed: int) -> VideoTraining:
     return replace(training, tuning=TUNING if profile == "cpu" else None)
 
 
-def _against_guessing(frame: pd.DataFrame, what: Measured, *, above: bool) -> Verdict:
-    found = what.by_seed(frame[frame["profile"] == "cpu"])
+def _guessing(frame: pd.DataFrame, row: str, protocol: str = "", beaten: bool = False) -> Verdict:
+    """Whether a row tells partners apart no better than by guessing, or better if `beaten`."""
+    found = Measured(row, protocol, "val_partners").by_seed(frame[frame["profile"] == "cpu"])
     if not len(found):
         return Verdict("not run", "no result at profile cpu")
     value = float(found.iloc[0])
     half = 1.96 * (GUESSING * (100 - GUESSING) / PARTNERED_CLIPS) ** 0.5
     evidence = f"{value:.1f} % of {PARTNERED_CLIPS} clips, guessing is {GUESSING:.0f} ± {half:.1f} %"
-    apart = value > GUESSING + half
-    return Verdict("holds" if apart == above else "does not hold", evidence)
+    return yes_or_no((value > GUESSING + half) == beaten, evidence)
 
 
 CLIPS = "95 % interval over validation clips, one seed"
@@ -82,25 +82,20 @@ TABLE = Table(
             "CP modules raise the accuracy of C2D by more than 14 points",
             "paper",
             CLIPS,
-            lambda frame: higher(frame, Measured("cpnet_resnet18"), Measured("c2d_resnet18"), PAPER_GAIN),
+            partial(more_accurate, pairs=[("cpnet_resnet18", "c2d_resnet18")], least=PAPER_GAIN),
         ),
         Claim(
             "CPNet tells films from the same films played backwards",
             "ours",
             f"partners told apart above {GUESSING:.0f} %, {CLIPS}",
-            lambda frame: _against_guessing(frame, Measured("cpnet_resnet18", "", "val_partners"), above=True),
+            partial(_guessing, row="cpnet_resnet18", beaten=True),
         ),
-        Claim(
-            "C2D does not",
-            "ours",
-            AT_GUESSING,
-            lambda frame: _against_guessing(frame, Measured("c2d_resnet18", "", "val_partners"), above=False),
-        ),
+        Claim("C2D does not", "ours", AT_GUESSING, partial(_guessing, row="c2d_resnet18")),
         Claim(
             "nor does CPNet where frames are shuffled",
             "ours",
             AT_GUESSING,
-            lambda frame: _against_guessing(frame, Measured("cpnet_resnet18", "shuffled", "val_partners"), above=False),
+            partial(_guessing, row="cpnet_resnet18", protocol="shuffled"),
         ),
     ),
 )

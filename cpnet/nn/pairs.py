@@ -64,8 +64,10 @@ def linear_norm_max(u: Tensor, v: Tensor, pairs: Tensor, weight: Tensor, norm: B
 
 @torch.library.custom_op("cpnet::pair_moments", mutates_args=())
 def _moments(u: Tensor, v: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Mean and variance (h,) of y_ij = u_i + v_j; for its gradient, sums of y_ij - mean over j and over i, (P, h) each,
-    and how often a position is proposed (P, 1)."""
+    """Mean and variance (h,) of y_ij = u_i + v_j, and what their gradients need.
+
+    That is the sums of y_ij - mean over j and over i, (P, h) each, and how often a position is proposed, (P, 1).
+    """
     u, v = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (u, v))
     times = torch.bincount(pairs.flatten(), minlength=len(v))[:, None].to(v)
     mean = u.mean(0) + (times * v).mean(0) / pairs.shape[1]
@@ -121,7 +123,8 @@ def _maximum(
             centre = rows.mean(0) if centre is None else centre  # any value near the mean: no digits cancel
             rows = rows - centre
             total += rows.sum(0)
-            square += rows.T @ rows
+            with torch.autocast(u.device.type, enabled=False):  # half precision would lose the variance
+                square += rows.T @ rows
         best[block] = z.amax(0)
         won = z.ge_(best[block])  # in numbers of one type: several times as fast as max(dim=0)
         winner[block] = k - 1 - won.mul_(order).amax(0)  # the first of equals
@@ -206,6 +209,7 @@ def _sums(u: Tensor, v: Tensor, block: slice, proposed: Tensor) -> Tensor:
 
 def _blocks(pairs: Tensor, width: int) -> Iterator[tuple[slice, Tensor]]:
     """Positions whose pairs are computed together, and what is proposed to them, (k * p,), proposal by proposal."""
-    rows = max(1, BLOCK_ELEMENTS.get(pairs.device.type, 2**20) // (pairs.shape[1] * width))
+    elements = BLOCK_ELEMENTS.get(pairs.device.type, BLOCK_ELEMENTS["cpu"]) // 2  # of each of a few arrays
+    rows = max(1, elements // (pairs.shape[1] * width))
     for i in range(0, len(pairs), rows):
         yield slice(i, i + rows), pairs[i : i + rows].T.flatten()

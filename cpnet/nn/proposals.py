@@ -11,8 +11,8 @@ from torch import Tensor
 
 Ties = Literal["random", "index"]
 
-# Scores computed at once: 4 MiB of float32 stays in a CPU's cache, 256 MiB keeps a GPU busy.
-BLOCK_ELEMENTS = {"cpu": 2**20, "cuda": 2**26}
+# Scores computed at once: 8 MiB of float32 stays in a CPU's cache, 256 MiB keeps a GPU busy.
+BLOCK_ELEMENTS = {"cpu": 2**21, "cuda": 2**26}
 GROUP, WIDE = 8, 2048  # rows of so many columns are searched by the maxima of groups
 
 
@@ -67,9 +67,10 @@ def _search(x: Tensor, k: int, seeds: Tensor | None) -> Tensor:
     B, _, T, H, W = x.shape
     frame, N = H * W, T * H * W
     n = N - frame
-    elements = BLOCK_ELEMENTS.get(x.device.type, 2**20)
+    elements = BLOCK_ELEMENTS.get(x.device.type, BLOCK_ELEMENTS["cpu"])
     rows = min(frame, max(1, elements // n))
     clips = max(1, elements // (rows * n))
+    room = x.new_empty(min(clips, B) * rows * n, dtype=torch.promote_types(x.dtype, torch.float32))  # reused, in cache
     proposals = torch.empty(B, N, k, dtype=torch.int64, device=x.device)
     for b in range(0, B, clips):
         clip = slice(b, b + clips)
@@ -79,25 +80,28 @@ def _search(x: Tensor, k: int, seeds: Tensor | None) -> Tensor:
             position = torch.arange(own + frame, own + N, device=x.device) % N  # (n,)
             for start in range(own, own + frame, rows):
                 queried = slice(start, min(start + rows, own + frame))
-                queries, row = _distinct(points[:, queried])  # (b, u, C), (b * r,)
+                queries, row = _distinct(points[:, queried])  # (b, u, C), (r,)
                 with torch.autocast(x.device.type, enabled=False):  # half precision would rank neighbours wrongly
-                    scores = torch.baddbmm(shift[..., others], queries, keys[..., others]).flatten(0, 1)  # (b * u, n)
-                value, column = (best[row] for best in _top(scores, min(k + 1, n)))  # (b * r, k + 1)
+                    scores = room[: queries[..., 0].numel() * n].view(len(queries), -1, n)  # (b, u, n)
+                    torch.baddbmm(shift[..., others], queries, keys[..., others], out=scores)
+                scores = scores.flatten(0, 1)  # (b * u, n)
+                value, column = _top(scores, min(k + 1, n))  # (b * u, k + 1)
+                if row is not None:
+                    value, column = value[row], column[row]  # (b * r, k + 1)
                 near = tolerance[:, queried].reshape(-1, 1)  # (b * r, 1)
                 tied = (value[:, k - 1 : k] - value[:, k:] <= near).nonzero()[:, 0]  # (R,)
                 value, column = value[:, :k], column[:, :k]
                 if len(tied):
+                    at = tied if row is None else row[tied]
                     streams = None if seeds is None else _streams(seeds[clip], N)[:, queried].flatten()[tied]
-                    column[tied] = _break_ties(
-                        scores, row[tied], value[tied], column[tied], near[tied], position, streams
-                    )
+                    column[tied] = _break_ties(scores, at, value[tied], column[tied], near[tied], position, streams)
                 proposals[clip, queried] = position[column].unflatten(0, (len(points), -1))  # (b, r, k)
     return proposals
 
 
 @_search.register_fake
 def _(x: Tensor, k: int, seeds: Tensor | None) -> Tensor:
-    return x.new_empty(len(x), x[0, 0].numel(), k, dtype=torch.int64)
+    return x.new_empty(len(x), x.shape[2] * x.shape[3] * x.shape[4], k, dtype=torch.int64)
 
 
 def _prepare(f: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -117,20 +121,22 @@ def _prepare(f: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return points, f.repeat(1, 1, 2), norm.repeat(1, 1, 2) / -2, tolerance[:, 0]
 
 
-def _distinct(queries: Tensor) -> tuple[Tensor, Tensor]:
-    """Queries without repeats (b, u, C), and which of the b * u each was: a flat region's positions share their scores.
+def _distinct(queries: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Queries without repeats (1, u, C), and which each was (r,): the positions of a flat region share their scores.
 
-    All queries (b, r, C) if they are of several clips or most are different.
+    All queries (b, r, C) and None if they are of several clips or most are different.
     """
     b, r, C = queries.shape
-    everything = torch.arange(b * r, device=queries.device)
     if b > 1:
-        return queries, everything
+        return queries, None
     hashes = queries[0] @ torch.linspace(1, 2, C, device=queries.device, dtype=queries.dtype)
     values, row = hashes.unique(return_inverse=True)  # (u,), (r,)
+    if 2 * len(values) > r:
+        return queries, None
+    everything = torch.arange(r, device=queries.device)
     member = row.new_empty(len(values)).scatter_(0, row, everything)  # some row of each hash
     distinct = queries[:, member]
-    return (distinct, row) if 2 * len(values) < r and torch.equal(distinct[:, row], queries) else (queries, everything)
+    return (distinct, row) if torch.equal(distinct[:, row], queries) else (queries, None)
 
 
 def _top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -147,32 +147,28 @@ def cut_polygon(colours: np.ndarray, points: Sequence[Point]) -> Image.Image:
     return cut(colours, lambda canvas, half: canvas.polygon([(half * (1 + x), half * (1 + y)) for x, y in points], 255))
 
 
-def regular(corners: int, dent: float = 1.0) -> list[Point]:
+def regular(count: int, dent: float = 1.0) -> list[Point]:
     """Corners of a regular polygon, or of a star if every other corner is dented."""
-    angles = np.arange(2 * corners) * np.pi / corners - np.pi / 2
-    radii = 0.95 * np.where(np.arange(2 * corners) % 2, dent * (np.cos(np.pi / corners) if dent == 1 else 1), 1)
+    angles = np.arange(2 * count) * np.pi / count - np.pi / 2
+    radii = 0.95 * np.where(np.arange(2 * count) % 2, dent * (np.cos(np.pi / count) if dent == 1 else 1), 1)
     return [(r * np.cos(a), r * np.sin(a)) for r, a in zip(radii, angles, strict=True)]
+
+
+def corners(text: str) -> list[Point]:
+    """Corners of a polygon, written as SVG does: "x,y x,y ..."."""
+    return [(float(x), float(y)) for x, y in (point.split(",") for point in text.split())]
 
 
 SHAPES: dict[str, list[Point]] = {
     "disc": regular(24),
     "triangle": regular(3),
-    "square": [(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)],
+    "square": corners("-0.8,-0.8 0.8,-0.8 0.8,0.8 -0.8,0.8"),
     "pentagon": regular(5),
     "star": regular(5, 0.5),
-    "drop": [(0, -0.95), (0.45, -0.1), (0.55, 0.4), (0.3, 0.85), (-0.3, 0.85), (-0.55, 0.4), (-0.45, -0.1)],
-    "diamond": [(0, -0.95), (0.6, 0), (0, 0.95), (-0.6, 0)],
-    "bottle": [
-        (-0.2, -0.95),
-        (0.2, -0.95),
-        (0.2, -0.4),
-        (0.5, -0.1),
-        (0.5, 0.95),
-        (-0.5, 0.95),
-        (-0.5, -0.1),
-        (-0.2, -0.4),
-    ],
-    "house": [(0, -0.95), (0.85, -0.25), (0.85, 0.85), (-0.85, 0.85), (-0.85, -0.25)],
+    "drop": corners("0,-0.95 0.45,-0.1 0.55,0.4 0.3,0.85 -0.3,0.85 -0.55,0.4 -0.45,-0.1"),
+    "diamond": corners("0,-0.95 0.6,0 0,0.95 -0.6,0"),
+    "bottle": corners("-0.2,-0.95 0.2,-0.95 0.2,-0.4 0.5,-0.1 0.5,0.95 -0.5,0.95 -0.5,-0.1 -0.2,-0.4"),
+    "house": corners("0,-0.95 0.85,-0.25 0.85,0.85 -0.85,0.85 -0.85,-0.25"),
 }
 
 

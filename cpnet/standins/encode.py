@@ -39,14 +39,9 @@ def _write(path: Path, frames: np.ndarray, fps: float, codec: str, options: tupl
     if H % 2 or W % 2:
         raise ValueError(f"{path}: 4:2:0 video needs an even height and width, got {H}x{W}")
     path.parent.mkdir(parents=True, exist_ok=True)
+    output = [*options, "-threads", "1"]
     writer = imageio_ffmpeg.write_frames(
-        str(path),
-        (W, H),
-        fps=fps,
-        codec=codec,
-        quality=None,
-        macro_block_size=1,
-        output_params=[*options, "-threads", "1"],
+        str(path), (W, H), fps=fps, codec=codec, quality=None, macro_block_size=1, output_params=output
     )
     writer.send(None)  # starts ffmpeg
     for frame in frames:

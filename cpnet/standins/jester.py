@@ -9,7 +9,20 @@ from functools import partial
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cpnet.standins.canvas import PATCH, Camera, Layer, Random, background, cut, even, film, played, texture, tremble
+from cpnet.standins.canvas import (
+    PATCH,
+    Camera,
+    Layer,
+    Motion,
+    Random,
+    background,
+    cut,
+    even,
+    film,
+    played,
+    texture,
+    tremble,
+)
 from cpnet.standins.classes import Class, pairs
 from cpnet.standins.hand import FINGERS, FLAT, OPEN, THUMB, TWO_FINGERS, Pose, draw_hand, skin
 
@@ -20,20 +33,15 @@ ASPECT = 4 / 3
 
 @dataclass
 class Gesture:
-    """A hand's pose in each frame, and its motion; lengths as in `canvas`."""
+    """A hand's pose, in each frame if it changes, and its motion; lengths as in `canvas`."""
 
     random: Random
     progress: np.ndarray  # (T,) from 0 to 1
-    poses: list[Pose]
-    x: np.ndarray | float
-    y: np.ndarray | float
-    radius: np.ndarray | float
-    angle: np.ndarray | float
-    visible: bool = True
-
-    def hold(self, pose: Pose) -> None:
-        """The same pose all the time."""
-        self.poses = [pose] * len(self.progress)
+    x: Motion
+    y: Motion
+    radius: Motion
+    angle: Motion
+    pose: Pose | list[Pose] | None = OPEN  # None: no hand is seen
 
     def wave(self, cycles: float) -> np.ndarray:
         """A sine of so many cycles from a random phase, over the time the gesture takes."""
@@ -43,7 +51,7 @@ class Gesture:
 def slide(gesture: Gesture, pose: Pose, x: float, y: float) -> None:
     """A pose moves in a direction."""
     path = gesture.random.uniform(0.35, 0.5) * (gesture.progress - 0.5)
-    gesture.hold(pose)
+    gesture.pose = pose
     gesture.x, gesture.y = gesture.x + x * path, gesture.y + y * path
     if pose == FLAT and y == 0:
         gesture.angle = gesture.angle + gesture.random.uniform(0.2, 0.6) * x
@@ -51,7 +59,7 @@ def slide(gesture: Gesture, pose: Pose, x: float, y: float) -> None:
 
 def push(gesture: Gesture, pose: Pose) -> None:
     """A pose comes towards the camera."""
-    gesture.hold(pose)
+    gesture.pose = pose
     gesture.radius = gesture.radius * gesture.random.uniform(1.8, 2.4) ** (gesture.progress - 0.5)
 
 
@@ -64,18 +72,17 @@ def spread(gesture: Gesture, two: bool) -> None:
         apart, thumb, thumb_angle = 1.3 * p * others - 0.3, 0.6 + 0.4 * p, 0.2 - 1.4 * p
         return Pose(0.5 + 0.5 * p, other, other, other, apart, thumb, thumb_angle)
 
-    gesture.poses = [pose(p) for p in gesture.progress]
+    gesture.pose = [pose(p) for p in gesture.progress]
 
 
 def turn(gesture: Gesture) -> None:
     """An open hand turns clockwise."""
-    gesture.hold(OPEN)
     gesture.angle = gesture.angle + gesture.random.uniform(1.2, 1.8) * (gesture.progress - 0.5)
 
 
 def roll(gesture: Gesture) -> None:
     """A flat hand goes round, towards the camera on its way down."""
-    gesture.hold(FLAT)
+    gesture.pose = FLAT
     phase = 2 * np.pi * (gesture.random.uniform(1.5, 2.2) * gesture.progress + gesture.random.rand())
     gesture.y = gesture.y + 0.13 * np.sin(phase)
     gesture.radius = gesture.radius * (1 + 0.3 * np.cos(phase))
@@ -83,7 +90,6 @@ def roll(gesture: Gesture) -> None:
 
 def shake_hand(gesture: Gesture) -> None:
     """An open hand swings from side to side."""
-    gesture.hold(OPEN)
     swing = gesture.wave(gesture.random.uniform(2.5, 4))
     gesture.angle = gesture.angle + 0.3 * swing
     gesture.x = gesture.x + 0.06 * swing
@@ -92,7 +98,7 @@ def shake_hand(gesture: Gesture) -> None:
 def drum(gesture: Gesture) -> None:
     """Fingers go down and up, one after the other."""
     phase = 2 * np.pi * (gesture.random.uniform(2.5, 4) * gesture.progress + gesture.random.rand())
-    gesture.poses = [
+    gesture.pose = [
         Pose(**{name: 0.65 + 0.35 * float(np.sin(p - 1.2 * i)) for i, name in enumerate(FINGERS)}, spread=0.3)
         for p in phase
     ]
@@ -102,19 +108,19 @@ def do_other_things(gesture: Gesture) -> None:
     """A hand wanders about, changing its pose."""
     start, end = gesture.random.uniform(0, 1, (2, 6))
     bend = (1 + gesture.wave(1.0)) / 2
-    gesture.poses = [Pose(*(start + b * (end - start))) for b in bend]
+    gesture.pose = [Pose(*(start + b * (end - start))) for b in bend]
     gesture.x = gesture.x + gesture.random.uniform(0.08, 0.2) * gesture.wave(gesture.random.uniform(0.7, 1.6))
     gesture.y = gesture.y + gesture.random.uniform(0.08, 0.2) * gesture.wave(gesture.random.uniform(0.7, 1.6))
 
 
 def do_nothing(gesture: Gesture) -> None:
     """No hand is seen."""
-    gesture.visible = False
+    gesture.pose = None
 
 
 def show(gesture: Gesture, pose: Pose, angle: float = 0.0) -> None:
     """A pose is held still."""
-    gesture.hold(pose)
+    gesture.pose = pose
     gesture.angle = gesture.angle + angle
 
 
@@ -146,25 +152,21 @@ def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
     T = random.randint(*LENGTHS)
     progress = played(random, T)
     colours = skin(random)
-    gesture = Gesture(
-        random,
-        progress,
-        [],
-        x=random.uniform(-0.15, 0.15),
-        y=random.uniform(-0.05, 0.15),
-        radius=random.uniform(0.2, 0.28),
-        angle=random.uniform(-0.2, 0.2),
+    x, y, radius, angle = (
+        random.uniform(*between) for between in ((-0.15, 0.15), (-0.05, 0.15), (0.2, 0.28), (-0.2, 0.2))
     )
+    gesture = Gesture(random, progress, x, y, radius, angle)
     chosen.act(gesture)
     person = _person(random, colours)
     wall = background(random, height, 0.4)
     shape = (T, height, even(ASPECT * height))
     sway = tremble(random, T, 0.006)
     layers = [Layer(person, random.uniform(-0.1, 0.1) + sway, random.uniform(0.05, 0.15), 0.6)]
-    if gesture.visible:
-        x, y = (place + tremble(random, T, 0.005) for place in (gesture.x, gesture.y))
-        drawn = {pose: draw_hand(colours, pose) for pose in set(gesture.poses)}
-        layers.append(Layer([drawn[pose] for pose in gesture.poses], x, y, gesture.radius, gesture.angle))
+    if gesture.pose is not None:
+        poses = gesture.pose if isinstance(gesture.pose, list) else [gesture.pose] * T
+        drawn = {pose: draw_hand(colours, pose) for pose in set(poses)}
+        xs, ys = (place + tremble(random, T, 0.005) for place in (gesture.x, gesture.y))
+        layers.append(Layer([drawn[pose] for pose in poses], xs, ys, gesture.radius, gesture.angle))
     frames = film(wall, layers, Camera(), shape)
     return (frames[::-1] if chosen.backwards else frames), FPS
 

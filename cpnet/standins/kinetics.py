@@ -108,57 +108,45 @@ class Picture(Class):
 
 
 rise, sink, grow, shrink = (partial(act, way=way) for act in (lift, approach) for way in (1, -1))
-BACKWARDS = {rise: sink, sink: rise, grow: shrink, shrink: grow}  # what the same film shows, played backwards
-BY_ORDER = {"rising": rise, "sinking": sink, "coming closer": grow, "going away": shrink}
-
-
-def _alone(object: str, scene: str, name: str, act: Action) -> dict[str, Picture]:
-    """A class that its object and its scene decide, by name."""
-    return {f"{object} {name} ({scene})": Picture(act, decided_by="appearance", object=object, scene=scene)}
-
-
-def _together(object: str, scene: str) -> dict[str, Picture]:
-    """Four classes of one object in one scene, by name: who sees no order of frames cannot tell two of them apart."""
-    names = {act: f"{object} {name} ({scene})" for name, act in BY_ORDER.items()}
-    return {
-        name: Picture(act, partner=names[BACKWARDS[act]], object=object, scene=scene) for act, name in names.items()
-    }
-
-
-CLASSES: dict[str, Picture] = (
-    _together("ball", "meadow")
-    | _together("car", "road")
-    | _together("kite", "sky")
-    | _together("wheel", "room")
-    | _together("fish", "sea")
-    | _together("rocket", "night")
-    | _alone("ball", "sky", "circling", circle)
-    | _alone("ball", "room", "bouncing", bounce)
-    | _alone("car", "meadow", "driving", cross)
-    | _alone("car", "snow", "driving", cross)
-    | _alone("boat", "sea", "rocking", rock)
-    | _alone("boat", "night", "gliding", cross)
-    | _alone("boat", "room", "standing", rest)
-    | _alone("kite", "meadow", "swinging", swing)
-    | _alone("kite", "forest", "sinking", sink)
-    | _alone("bird", "sky", "flying", cross)
-    | _alone("bird", "forest", "flying", cross)
-    | _alone("bird", "sea", "circling", circle)
-    | _alone("fish", "night", "flying", cross)
-    | _alone("balloon", "sky", "rising", rise)
-    | _alone("balloon", "road", "swinging", swing)
-    | _alone("balloon", "snow", "bouncing", bounce)
-    | _alone("rocket", "snow", "coming closer", grow)
-    | _alone("rocket", "road", "rising", rise)
-    | _alone("wheel", "road", "rolling", roll)
-    | _alone("wheel", "forest", "rolling", roll)
-    | _alone("flower", "meadow", "rocking", rock)
-    | _alone("flower", "room", "spinning", spin)
-    | _alone("lamp", "room", "swinging", swing)
-    | _alone("lamp", "night", "standing", rest)
-    | _alone("bottle", "sea", "rocking", rock)
-    | _alone("bottle", "forest", "falling", sink)
+# What an object does, and what the same film shows played backwards.
+BY_ORDER = (
+    ("rising", rise, "sinking"),
+    ("sinking", sink, "rising"),
+    ("coming closer", grow, "going away"),
+    ("going away", shrink, "coming closer"),
 )
+# Classes that object and scene decide: by object, what it does in which scene.
+ALONE: dict[str, dict[str, tuple[str, Action]]] = {
+    "ball": {"sky": ("circling", circle), "room": ("bouncing", bounce)},
+    "car": {"meadow": ("driving", cross), "snow": ("driving", cross)},
+    "boat": {"sea": ("rocking", rock), "night": ("gliding", cross), "room": ("standing", rest)},
+    "kite": {"meadow": ("swinging", swing), "forest": ("sinking", sink)},
+    "bird": {"sky": ("flying", cross), "forest": ("flying", cross), "sea": ("circling", circle)},
+    "fish": {"night": ("flying", cross)},
+    "balloon": {"sky": ("rising", rise), "road": ("swinging", swing), "snow": ("bouncing", bounce)},
+    "rocket": {"snow": ("coming closer", grow), "road": ("rising", rise)},
+    "wheel": {"road": ("rolling", roll), "forest": ("rolling", roll)},
+    "flower": {"meadow": ("rocking", rock), "room": ("spinning", spin)},
+    "lamp": {"room": ("swinging", swing), "night": ("standing", rest)},
+    "bottle": {"sea": ("rocking", rock), "forest": ("falling", sink)},
+}
+# Four classes of one object in one scene: who sees no order of frames cannot tell two of them apart.
+TOGETHER = {"ball": "meadow", "car": "road", "kite": "sky", "wheel": "room", "fish": "sea", "rocket": "night"}
+
+
+def _title(object: str, scene: str, does: str) -> str:
+    return f"{object} {does} ({scene})"
+
+
+CLASSES: dict[str, Picture] = {
+    _title(object, scene, does): Picture(act, decided_by="appearance", object=object, scene=scene)
+    for object, scenes in ALONE.items()
+    for scene, (does, act) in scenes.items()
+} | {
+    _title(object, scene, does): Picture(act, partner=_title(object, scene, other), object=object, scene=scene)
+    for object, scene in TOGETHER.items()
+    for does, act, other in BY_ORDER
+}
 
 
 def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:

@@ -1,12 +1,12 @@
 """Rendering a whole data set into its official layout: side by side, deterministic, and resumable."""
 
 import base64
-import csv
 import hashlib
 import itertools
 import json
 import multiprocessing
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -30,6 +30,7 @@ from cpnet.standins.encode import write_jpegs, write_mp4, write_webm
 from cpnet.standins.pictures import OBJECTS, SCENES
 
 NAMES: tuple[Dataset, ...] = get_args(Dataset)
+VIDEOS: dict[str, ModuleType] = {"kinetics": kinetics, "something": something, "jester": jester}
 
 REVISION = 1  # raised when a change of code changes pictures
 SPEC = "rendered.json"  # what a folder holds
@@ -98,22 +99,17 @@ def render(
         )
     spec = Spec(name, train, val, size, seed)
     _claim(out, spec)
-    with locked(out):
-        _write(spec, out, jobs, progress)
-
-
-def _write(spec: Spec, out: Path, jobs: int, progress: bool) -> None:
     clips = clips_of(spec)
-    pending = [clip for clip in clips if not (out / clip.path).exists()]
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with locked(out), ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pending = [clip for clip in clips if not (out / clip.path).exists()]
         written = pool.map(partial(_render_clip, spec, out), pending, chunksize=8)
         done = len(clips) - len(pending)
-        for _ in progress_bar(progress, iterable=written, total=len(clips), initial=done, desc=spec.name, unit="clip"):
+        for _ in progress_bar(progress, iterable=written, total=len(clips), initial=done, desc=name, unit="clip"):
             pass
-    shutil.rmtree(out / UNFINISHED, ignore_errors=True)
-    for split in ("train", "val"):
-        _annotate(spec, out, split, [clip for clip in clips if clip.split == split])
-    (out / COMPLETE).touch()
+        shutil.rmtree(out / UNFINISHED, ignore_errors=True)
+        for split in ("train", "val"):
+            _annotate(spec, out, split, [clip for clip in clips if clip.split == split])
+        (out / COMPLETE).touch()
 
 
 def is_rendered(spec: Spec, out: Path) -> bool:
@@ -145,7 +141,9 @@ def examples(name: Dataset, size: int = 72, seed: int = 0) -> dict[str, np.ndarr
 
 def class_table(name: Dataset) -> pd.DataFrame:
     """For every class of a stand-in for videos: what decides it, and the class that is the same film backwards."""
-    classes = _module(name).CLASSES
+    if name not in VIDEOS:
+        raise ValueError(f"name={name!r}: choose one of {', '.join(VIDEOS)}")
+    classes = VIDEOS[name].CLASSES
     rows = [(label, classes[label].decided_by, classes[label].partner or "") for label in class_names(name)]
     return pd.DataFrame(rows, columns=["class", "decided by", "partner, played backwards"]).set_index("class")
 
@@ -154,10 +152,7 @@ def _claim(out: Path, spec: Spec) -> None:
     """Write what the folder is to hold, or compare it with what it holds already."""
     file = out / SPEC
     if file.is_file():
-        try:
-            found = json.loads(file.read_text())
-        except json.JSONDecodeError:
-            found = None
+        found = json.loads(file.read_text())
         if found != asdict(spec):
             raise ValueError(f"{out} holds {found}, not {asdict(spec)}: give another folder, or delete it")
         return
@@ -176,14 +171,7 @@ def _renderers(name: Dataset) -> Mapping[str, Callable[[int, Random], tuple[np.n
     """By class, what renders a clip of it from a height and a source of draws."""
     if name == "images":
         return {f"{object} ({scene})": partial(_render_image, object, scene) for object in OBJECTS for scene in SCENES}
-    return {label: partial(_module(name).render, label) for label in _module(name).CLASSES}
-
-
-def _module(name: Dataset) -> ModuleType:
-    modules = {"kinetics": kinetics, "something": something, "jester": jester}
-    if name not in modules:
-        raise ValueError(f"name={name!r}: choose one of {', '.join(modules)}")
-    return modules[name]
+    return {label: partial(VIDEOS[name].render, label) for label in VIDEOS[name].CLASSES}
 
 
 def _render_image(object: str, scene: str, height: int, random: Random) -> tuple[np.ndarray, float]:
@@ -224,24 +212,19 @@ def _render_clip(spec: Spec, out: Path, clip: Clip) -> None:
 def _annotate(spec: Spec, out: Path, split: str, clips: list[Clip]) -> None:
     long = "validation" if split == "val" else split
     if spec.name == "kinetics":
+        rows = [(clip.label, clip.id, 0, 10, "validate" if split == "val" else split) for clip in clips]
+        frame = pd.DataFrame(rows, columns=["label", "youtube_id", "time_start", "time_end", "split"])
         (out / "annotations").mkdir(exist_ok=True)
-        with (out / "annotations" / f"{split}.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("label", "youtube_id", "time_start", "time_end", "split"))
-            writer.writerows((clip.label, clip.id, 0, 10, "validate" if split == "val" else split) for clip in clips)
+        frame.to_csv(out / "annotations" / f"{split}.csv", index=False, lineterminator="\r\n")
     elif spec.name == "something":
         labels = {label: str(i) for i, label in enumerate(class_names(spec.name))}
+        templates = [re.sub("(something)", r"[\1]", clip.label, flags=re.IGNORECASE) for clip in clips]
         items = [
-            {"id": clip.id, "label": clip.label, "template": _template(clip.label), "placeholders": []}
-            for clip in clips
+            {"id": clip.id, "label": clip.label, "template": template, "placeholders": []}
+            for clip, template in zip(clips, templates, strict=True)
         ]
         (out / "something-something-v2-labels.json").write_text(json.dumps(labels, indent=1))
         (out / f"something-something-v2-{long}.json").write_text(json.dumps(items, indent=1))
     elif spec.name == "jester":
         (out / "jester-v1-labels.csv").write_text("".join(f"{label}\n" for label in class_names("jester")))
         (out / f"jester-v1-{long}.csv").write_text("".join(f"{clip.id};{clip.label}\n" for clip in clips))
-
-
-def _template(label: str) -> str:
-    """The label with its placeholders in brackets, as annotations have it."""
-    return label.replace("Something", "[Something]").replace("something", "[something]")

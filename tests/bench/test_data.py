@@ -7,7 +7,7 @@ from cpnet.standins import render
 
 def test_clips_a_second_are_measured_for_each_backend(tmp_path):
     render("something", tmp_path, train=3, val=0, size=32, jobs=1, progress=False)
-    frame = measure_data("something", tmp_path, 3, workers=(0,), repeats=1, shape=(2, 2, 16))
+    frame = measure_data("something", tmp_path, 3, (0,), repeats=1, shape=(2, 2, 16))
     assert frame["decoder"].tolist() == ["decord"] * 2 + ["pyav"] * 2
     assert frame["candidate"].tolist() == ["decoding alone", "0 workers"] * 2
     ratio = frame["clips/s"][3] / frame["clips/s"][2]
@@ -16,7 +16,7 @@ def test_clips_a_second_are_measured_for_each_backend(tmp_path):
 
 def test_ones_own_data_set_is_measured(tmp_path, capsys):
     render("jester", tmp_path, train=3, val=0, size=32, jobs=1, progress=False)
-    options = ["--workers", "0", "1", "--repeats", "1", "--num-frames", "2"]
+    options = ["--workers", "0", "1", "--repeats", "1"]
     main(["bench", "data", "--dataset", "jester", "--root", str(tmp_path), *options])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines[3:]] == [["jester", "JPEG"]] * 3
@@ -28,5 +28,5 @@ def test_ones_own_data_set_is_measured(tmp_path, capsys):
 
 def test_stand_ins_are_measured_where_no_data_set_is_given(monkeypatch, capsys):
     monkeypatch.setattr("cpnet.bench.data.HEIGHTS", {"jester": 32})
-    main(["bench", "data", "--clips", "2", "--workers", "0", "--repeats", "1", "--size", "16"])
+    main(["bench", "data", "--clips", "2", "--workers", "0", "--repeats", "1"])
     assert "jester    JPEG decoding alone" in capsys.readouterr().out

@@ -20,8 +20,6 @@ def test_networks_are_what_their_names_say(monkeypatch):
 
 
 def test_the_command_prints_a_line_a_network(capsys):
-    main(
-        ["bench", "models", "--repeats", "1", "--batch-size", "2", "--num-frames", "3", "--size", "32", "--width", "4"]
-    )
+    main(["bench", "models", "--repeats", "1", "--clips", "2", "3", "32", "--width", "4"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.rsplit(maxsplit=2)[0].strip() for line in lines[3:]] == NETWORKS

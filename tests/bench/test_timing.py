@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from cpnet.bench import timing
-from cpnet.bench.timing import check_device, measure_steps, measure_time, peak_bytes, relative, training_step
+from cpnet.bench.timing import measure_steps, measure_time, peak_bytes, relative, training_step
 from cpnet.nn import CPModule
 
 
@@ -86,9 +86,3 @@ def test_steps_are_measured_on_features():
     # Of one: its result, and what is summed to the gradient of the factor. Of three: three results, that, and the
     # gradient of the second result.
     assert frame["peak MiB"].tolist() == pytest.approx([0.5, 1.25], abs=0.001)
-
-
-def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="device='cuda:1': this machine has no GPU"):
-        check_device("cuda:1")

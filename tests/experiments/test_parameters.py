@@ -1,6 +1,6 @@
 import pytest
 
-from cpnet.experiments.parameters import Several, check_parameters, chosen
+from cpnet.experiments.parameters import OneOrMore, check_parameters, chosen
 
 ALLOWED = {"profile": ("smoke", "cpu"), "seed": int, "k": range(1, 33), "rerun": bool}
 GIVEN = {"profile": "cpu", "seed": 0, "k": 4, "rerun": False, "_": 1, "In": [], "__name__": "x"}
@@ -37,13 +37,13 @@ def test_a_missing_parameter_is_named():
 
 @pytest.mark.parametrize(("value", "values"), [("all", [1, 2, 4]), (2, [2]), ([4, 1], [4, 1])])
 def test_several_values(value, values):
-    check_parameters({"k": value}, {"k": Several((1, 2, 4))})
+    check_parameters({"k": value}, {"k": OneOrMore((1, 2, 4))})
     assert chosen(value, (1, 2, 4)) == values
 
 
 @pytest.mark.parametrize("value", [3, "two", [], [1, 1], [1, 3], True, 2.0, "2", [1, 2.0]])
 def test_several_values_are_checked_one_by_one(value):
     with pytest.raises(ValueError, match=r"k=.*: (choose|give)"):
-        check_parameters({"k": value}, {"k": Several((1, 2, 4))})
+        check_parameters({"k": value}, {"k": OneOrMore((1, 2, 4))})
     with pytest.raises(ValueError, match=r"seed=1\.5.*int"):
-        check_parameters({"seed": [0, 1.5]}, {"seed": Several(int)})
+        check_parameters({"seed": [0, 1.5]}, {"seed": OneOrMore(int)})

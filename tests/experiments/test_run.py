@@ -47,7 +47,7 @@ def test_the_record_is_what_the_model_scores(few_clips, roots):
     assert record["params"]["trainable"] == sum(p.numel() for p in trained.model.parameters())
     assert record["config"] == json.loads(json.dumps(run.training.config))
     assert load_curves([run])["val_top1"].tolist() == record["curves"]["val_top1"]
-    assert load_origins([run])[["row", "run_id"]].to_numpy().tolist() == [["trn", run.run_id]]
+    assert load_origins([run])["file"].tolist() == [f"table1/{run.stored(roots).name}"]
 
 
 def test_a_changed_default_is_refused(few_clips, roots):
