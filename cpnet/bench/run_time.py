@@ -66,10 +66,10 @@ SEARCHES: dict[str, Search] = {
 
 
 @torch.no_grad()
-def recall(f: Tensor, proposals: Tensor) -> float:
+def recall(f: Tensor, proposals: Tensor, at: Tensor | None = None) -> float:
     """Share of proposals (B, N, k) no farther than the k-th nearest position of other frames: all ties count as found.
 
-    A position that is proposed twice counts once.
+    A position that is proposed twice counts once. Only proposals to the positions `at` (B, N) count, if it is given.
     """
     points = f.flatten(2).transpose(1, 2).double()  # (B, N, C)
     clips = torch.arange(len(points), device=f.device)[:, None, None]
@@ -84,7 +84,8 @@ def recall(f: Tensor, proposals: Tensor) -> float:
     first = torch.ones_like(proposals, dtype=torch.bool)
     first[..., 1:] = proposals[..., 1:] != proposals[..., :-1]
     rounding = 1e-3 * points.norm(dim=2).amax()  # float32 squares distances, which costs half the digits
-    return float((first & (distances(proposals) <= farthest + rounding)).double().mean())
+    found = first & (distances(proposals) <= farthest + rounding)  # (B, N, k)
+    return float((found if at is None else found[at]).double().mean())
 
 
 def measure_speed(
@@ -139,12 +140,22 @@ def measure_search(
 def measure_accuracy(
     model: nn.Module, data: ToyMotion, device: str = "cpu", searches: Mapping[str, Search] = SEARCHES
 ) -> pd.DataFrame:
-    """What a trained toy net, whose proposals come from each search, gets right: candidate, top-1 in percent, clips."""
+    """What a trained toy net, whose proposals come from each search, gets right, and what the search finds.
+
+    Returns:
+        candidate, top-1 in percent, clips, and recall at the positions of 8 clips that see the square.
+    """
+    with torch.no_grad():
+        stem = model.to(device).eval().get_submodule("stem")
+        f = stem(torch.stack([data[i][0] for i in range(8)]).to(device)).relu()  # (8, C, T, H, W)
+    seen = (f != f[..., :1, :1]).any(1).flatten(1)  # (8, N), features that are not the background's
     lines = []
     for name, search in searches.items():
         with searching(model, search):
-            lines.append((name, evaluate(model, data, batch_size=20, device=torch.device(device)).top1, len(data)))
-    return pd.DataFrame(lines, columns=["candidate", "top-1, %", "clips"])
+            top1 = evaluate(model, data, batch_size=20, device=torch.device(device)).top1
+        k = next(module.k for module in model.modules() if isinstance(module, CPModule))
+        lines.append((name, top1, len(data), recall(f, search(f, k), seen)))
+    return pd.DataFrame(lines, columns=["candidate", "top-1, %", "clips", "recall at the square"])
 
 
 @contextmanager
