@@ -5,10 +5,12 @@ exist for one block of positions at a time, proposal by proposal, (k, p, h), and
 """
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import register_flop_formula
 
 from cpnet.nn.proposals import BLOCK_ELEMENTS
 
@@ -144,6 +146,14 @@ def _(u: Tensor, v: Tensor, pairs: Tensor, weight: Tensor, moments: bool) -> tup
     dtype = torch.promote_types(u.dtype, torch.float32)
     mean_z, variance_z, mean, covariance = (u.new_empty(shape, dtype=dtype) for shape in (c, c, h, (h, h)))
     return u.new_empty(len(u), c), mean_z, variance_z, winner, mean, covariance
+
+
+@register_flop_formula(torch.ops.cpnet.max_over_pairs)
+def _(
+    u: tuple[int, ...], v: tuple[int, ...], pairs: tuple[int, ...], weight: tuple[int, ...], *_: Any, **__: Any
+) -> int:
+    """Of the layer on all pairs."""
+    return 2 * prod(pairs) * prod(weight)
 
 
 @torch.library.custom_op("cpnet::max_over_pairs_backward", mutates_args=())

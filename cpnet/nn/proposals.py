@@ -3,11 +3,12 @@
 Section 3.2, "k-NN grouping", and Figure 2 of the paper. The distances and indices carry no gradient.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
 
 Ties = Literal["random", "index"]
 
@@ -102,6 +103,13 @@ def _search(x: Tensor, k: int, seeds: Tensor | None) -> Tensor:
 @_search.register_fake
 def _(x: Tensor, k: int, seeds: Tensor | None) -> Tensor:
     return x.new_empty(len(x), x.shape[2] * x.shape[3] * x.shape[4], k, dtype=torch.int64)
+
+
+@register_flop_formula(torch.ops.cpnet.search)
+def _(x: tuple[int, ...], *_: Any, **__: Any) -> int:
+    """Of the products of queries with the positions of other frames: torch's counter does not look into operators."""
+    B, C, T, H, W = x
+    return 2 * B * C * (T * H * W) * ((T - 1) * H * W)
 
 
 def _prepare(f: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -3,6 +3,7 @@ import torch
 
 from cpnet.models import create_model
 from cpnet.models.summary import count_parameters, describe, example_clip, multiply_adds, stages
+from cpnet.nn import CPModule
 
 
 def test_multiply_adds_of_an_image_are_the_published_ones():
@@ -70,3 +71,12 @@ def test_counts_are_of_weights_and_of_everything():
     everything = sum(p.numel() for p in net.parameters())
     vectors = sum(p.numel() for p in net.parameters() if p.ndim == 1)
     assert counts == {"weights": everything - vectors, "trainable": everything}
+
+
+def test_multiply_adds_of_a_cp_module_are_those_of_its_search_and_of_every_layer():
+    C, k, T, H, W = 16, 3, 3, 4, 5
+    N, h1, h2 = T * H * W, C // 4, C // 2
+    search = N * (N - H * W) * C
+    first, second, last = N * 2 * C * h1 + N * 3 * h1, N * k * h1 * h2, N * h2 * C
+    x = torch.randn(1, C, T, H, W)
+    assert multiply_adds(CPModule(C, k), x)[""] == search + first + second + last
