@@ -284,5 +284,6 @@ def growth(frame: pd.DataFrame, columns: Sequence[str]) -> Figure:
         for name, rows in frame.groupby("candidate", sort=False):
             axis.plot(rows["positions"], rows[column], marker="o", label=name)
         axis.set(xscale="log", yscale="log", xlabel="positions", ylabel=column)
+        axis.minorticks_off()  # their labels would overlap
     axes[0, 0].legend()
     return figure
