@@ -159,8 +159,9 @@ def flip_label_map(classes: Sequence[str], pairs: Iterable[tuple[str, str]]) -> 
 
 
 def _kinetics(root: Path, split: Split) -> Index:
-    files = {name: _first(root, _kinetics_tables(name), required=name == split) for name in ("train", "val", split)}
-    rows = {name: list(_csv_rows(file)) if file else [] for name, file in files.items()}
+    tables = {name: _kinetics_tables(name) for name in ("train", "val", split)}  # others name classes, if there
+    listed = [name for name in tables if name == split or any((root / file).is_file() for file in tables[name])]
+    rows = {name: list(_csv_rows(_first(root, tables[name]))) for name in listed}
     labels = {row["label"].replace("_", " ") for part in rows.values() for _, row in part if row.get("label")}
     index = Index("kinetics", split, tuple(sorted(labels)))
     label = {name: i for i, name in enumerate(index.classes)}
@@ -206,15 +207,14 @@ def _something(root: Path, split: Split) -> Index:
     if sorted(label.values()) != list(range(len(label))):
         raise ValueError(f"the labels of Something-Something under {root} are not numbered from 0 on")
     index = Index("something", split, tuple(sorted(label, key=label.__getitem__)))
-    annotation = _annotation(root, "something-something-v2", _long(split), "json")
+    annotation = _annotation(root, "something-something-v2", split, "json")
     answers = _answers(root) if split == "test" else {}
     for i, row in enumerate(_json(annotation, list)):
-        where = f"{annotation}, item {i}"
-        if not isinstance(row, dict) or "id" not in row:
-            index.malformed.append(f"{where}: no id")
-            continue
-        template = answers.get(str(row["id"])) if split == "test" else row.get("template", "")
-        _add(index, label, where, str(row["id"]), template, root / "20bn-something-something-v2", ".webm")
+        row = row if isinstance(row, dict) else {}
+        video_id = str(row.get("id", ""))
+        template = answers.get(video_id) if split == "test" else row.get("template", "")
+        where, folder = f"{annotation}, item {i}", root / "20bn-something-something-v2"
+        _add(index, label, where, video_id, template, folder, ".webm")
     return index
 
 
@@ -223,7 +223,7 @@ def _jester(root: Path, split: Split) -> Index:
     index = Index("jester", split, tuple(sorted(set(names))))
     label = {name: i for i, name in enumerate(index.classes)}
     answers = _answers(root) if split == "test" else {}
-    for where, row in _semicolon_rows(_annotation(root, "jester-v1", _long(split), "csv")):
+    for where, row in _semicolon_rows(_annotation(root, "jester-v1", split, "csv")):
         name = answers.get(row[0]) if split == "test" else (row[1] if len(row) == 2 else "")
         _add(index, label, where, row[0], name, root / "20bn-jester-v1", "")
     return index
@@ -255,28 +255,22 @@ def _add(
 
 def _answers(root: Path) -> dict[str, str]:
     """Labels of the test split by id, where the release has them."""
-    file = _first(root, ["labels/test-answers.csv", "test-answers.csv"], required=False)
-    return {row[0]: row[1] for _, row in _semicolon_rows(file) if len(row) == 2} if file else {}
-
-
-def _long(split: str) -> str:
-    return "validation" if split == "val" else split
+    files = [root / name for name in ("labels/test-answers.csv", "test-answers.csv") if (root / name).is_file()]
+    return {row[0]: row[1] for file in files[:1] for _, row in _semicolon_rows(file) if len(row) == 2}
 
 
 def _annotation(root: Path, prefix: str, name: str, suffix: str) -> Path:
-    file = _first(root, [f"{prefix}-{name}.{suffix}", f"labels/{name}.{suffix}"])
-    assert file is not None
-    return file
+    """The file of labels, or that of a split."""
+    long = "validation" if name == "val" else name
+    return _first(root, [f"{prefix}-{long}.{suffix}", f"labels/{long}.{suffix}"])
 
 
-def _first(root: Path, names: Sequence[str], required: bool = True) -> Path | None:
+def _first(root: Path, names: Sequence[str]) -> Path:
     """The first of some files that exists."""
     for name in names:
         if (root / name).is_file():
             return root / name
-    if required:
-        raise FileNotFoundError(f"no annotation under {root}: looked for {', '.join(names)}")
-    return None
+    raise FileNotFoundError(f"no annotation under {root}: looked for {', '.join(names)}")
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -128,9 +128,9 @@ def paired_difference(first: pd.Series, second: pd.Series, least: float = 0.0, f
     """Whether accuracy `first` exceeds `second` by `least` points: Student's 95 % interval over seeds that both have.
 
     Args:
-        first, second: Accuracy in percent by seed; their names go into the evidence.
-        least: Points by which it must be higher.
-        finest: Points that one video more or less is: the interval reaches as far at least, since seeds whose counts
+        first, second: accuracy in percent by seed; their names go into the evidence.
+        least: points by which it must be higher.
+        finest: points that one video more or less is: the interval reaches as far at least, since seeds whose counts
             differ alike by chance would leave it no width.
     """
     difference = (first - second).dropna()

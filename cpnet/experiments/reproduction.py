@@ -32,14 +32,14 @@ def reproduce(
     Under torchrun all processes call it, and share each training.
 
     Args:
-        runs: Rows of tables, with their seeds.
-        machine: Where they are trained.
-        rerun: Train even what is stored.
-        out: Where new results go, and are looked for first; the local root if None.
-        jobs: Runs trained side by side, each with its share of the cores.
-        budget: Seconds after which no further run is begun. Results of the runs that are not reached are left out; the
+        runs: rows of tables, with their seeds.
+        machine: where they are trained.
+        rerun: train even what is stored.
+        out: where new results go, and are looked for first; the local root if None.
+        jobs: runs trained side by side, each with its share of the cores.
+        budget: seconds after which no further run is begun. Results of the runs that are not reached are left out; the
             next call goes on from there.
-        dry_run: Train nothing, load what is stored; of runs on real data print what they cost, and their commands.
+        dry_run: train nothing, load what is stored; of runs on real data print what they cost, and their commands.
 
     Raises:
         ValueError: several jobs under torchrun, fewer than one, or a folder of real data for runs on stand-ins.

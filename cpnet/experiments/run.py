@@ -21,8 +21,8 @@ class Run:
     """One row of one table, with one seed.
 
     Attributes:
-        table, row, profile: Where the numbers belong; they do not determine them.
-        training: What does.
+        table, row, profile: where the numbers belong; they do not determine them.
+        training: what does.
     """
 
     table: str

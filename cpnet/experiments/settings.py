@@ -18,11 +18,11 @@ class Scale:
     """Sizes of a short training on a stand-in.
 
     Attributes:
-        train, val: Clips of the two splits.
-        height: Height of the rendered frames.
-        size: Height and width of the clips.
-        width: Channels of conv1.
-        epochs: Passes over the training split.
+        train, val: clips of the two splits.
+        height: height of the rendered frames.
+        size: height and width of the clips.
+        width: channels of conv1.
+        epochs: passes over the training split.
     """
 
     train: int

@@ -21,9 +21,9 @@ class Column:
     """A measurement as a column of a table.
 
     Attributes:
-        title: Head of the column.
-        metric, protocol: What is measured, and by which test, see `cpnet.results.measurements`.
-        suffix: What distinguishes the row that is trained from the line that is printed, such as "_step12".
+        title: head of the column.
+        metric, protocol: what is measured, and by which test, see `cpnet.results.measurements`.
+        suffix: what distinguishes the row that is trained from the line that is printed, such as "_step12".
     """
 
     title: str
@@ -50,15 +50,15 @@ class Table:
     """A table of the paper, or trainings beside one.
 
     Attributes:
-        name: Name of its folder in results/, and of the paper's numbers in `cpnet.paper`.
-        title, subject: As the scorecard has it; "" of trainings that are no table of the paper.
-        data: What ours are measured on.
-        rows: The training of each row, by profile and seed.
-        seeds: Seeds of a row at a profile.
-        columns: What is printed, the paper's beside ours.
-        lines: Lines as they are printed, where they are not the rows.
-        claims: What is judged.
-        evidence: Results that claims are judged on, where they are not those of the table's own rows.
+        name: name of its folder in results/, and of the paper's numbers in `cpnet.paper`.
+        title, subject: as the scorecard has it; "" of trainings that are no table of the paper.
+        data: what ours are measured on.
+        rows: the training of each row, by profile and seed.
+        seeds: seeds of a row at a profile.
+        columns: what is printed, the paper's beside ours.
+        lines: lines as they are printed, where they are not the rows.
+        claims: what is judged.
+        evidence: results that claims are judged on, where they are not those of the table's own rows.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Table 1: the toy study of Section 4, and the controls that the paper does not have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from torch import nn
 
 from cpnet.engine.memory import saved_for_backward
 from cpnet.engine.toy_training import Schedule, ToyTraining
-from cpnet.experiments.claims import Claim, Judge, Verdict
+from cpnet.experiments.claims import Claim, Verdict
 from cpnet.experiments.run import Run, load
 from cpnet.experiments.table import Column, Row, Table
 from cpnet.models.toy_nets import WIDTH
@@ -65,11 +65,9 @@ def _seeds(row: str, profile: str) -> Sequence[int]:
     return (0, 1) if row == "nl" else (0, 1, 2, 3, 4)
 
 
-def _guesses(row: str, at_least: int) -> Judge:
-    return lambda frame: _every_seed(frame, row, CHANCE - MARGIN, CHANCE + MARGIN, at_least)
-
-
-def _every_seed(frame: pd.DataFrame, row: str, low: float, high: float, at_least: int) -> Verdict:
+def _every_seed(
+    frame: pd.DataFrame, row: str, at_least: int, low: float = CHANCE - MARGIN, high: float = CHANCE + MARGIN
+) -> Verdict:
     """Holds if every seed's validation accuracy is in [low, high], undecided with fewer seeds than `at_least`."""
     ours = frame[(frame["row"] == row) & (frame["profile"] != "smoke") & (frame["protocol"] == "")]
     values = ours.loc[ours["metric"] == "val_top1", "value"]
@@ -96,17 +94,17 @@ TABLE = Table(
             "CPNet learns the toy set",
             "paper",
             f"validation accuracy of every seed at least {PAPER_CPNET_VAL} %",
-            lambda frame: _every_seed(frame, "cpnet", PAPER_CPNET_VAL, 100.0, at_least=5),
+            partial(_every_seed, row="cpnet", at_least=5, low=PAPER_CPNET_VAL, high=100.0),
         ),
         *(
-            Claim(f"{name} generates random guesses", "paper", GUESS, _guesses(row, at_least=2))
+            Claim(f"{name} generates random guesses", "paper", GUESS, partial(_every_seed, row=row, at_least=2))
             for row, name in (("nl", "I3D NL Net"), ("artnet", "ARTNet"), ("trn", "TRN"))
         ),
         Claim(
             "Pairwise positions make the difference: CPNet without displacement guesses",
             "ours",
             GUESS,
-            _guesses("cpnet_no_displacement", at_least=1),
+            partial(_every_seed, row="cpnet_no_displacement", at_least=1),
         ),
     ),
     evidence=lambda: load(every_run()),
@@ -181,21 +179,16 @@ def k_runs() -> dict[int, Run]:
 def memory_of_positions() -> pd.DataFrame:
     """MiB that one clip of 16 channels keeps for the backward pass: NL block, CP module, and an MLP on all pairs."""
     resolutions = (8, 16)
+    everything = "an MLP on all pairs"
+    kinds: dict[str, Callable[[int], nn.Module]] = {
+        "NL block": lambda size: NonLocalBlock(WIDTH, subsample=False),
+        f"CP module, k = {DEFAULT_K}": lambda size: CPModule(WIDTH, DEFAULT_K, (WIDTH, WIDTH)),
+        everything: lambda size: DirectCPModule(WIDTH, 3 * size**2, (WIDTH, WIDTH)),
+    }
     rows = {}
-    for name, growth in (
-        ("NL block", 1),
-        (f"CP module, k = {DEFAULT_K}", 1),
-        ("an MLP on all pairs", 2),
-    ):
-        counts = []
-        for size in resolutions:
-            if name == "NL block":
-                module: nn.Module = NonLocalBlock(WIDTH, subsample=False)
-            else:
-                kind, k = (CPModule, DEFAULT_K) if growth == 1 else (DirectCPModule, 3 * size**2)
-                module = kind(WIDTH, k, (WIDTH, WIDTH))
-            x = torch.randn(1, WIDTH, 4, size, size, generator=torch.Generator().manual_seed(0))
-            counts.append(saved_for_backward(module, x.requires_grad_()) / 2**20)
-        rows[name] = [*counts, counts[-1] * (32 / resolutions[-1]) ** (2 * growth)]
+    for name, module in kinds.items():
+        clips = {n: torch.randn(1, WIDTH, 4, n, n, generator=torch.Generator().manual_seed(0)) for n in resolutions}
+        counts = [saved_for_backward(module(n), x.requires_grad_()) / 2**20 for n, x in clips.items()]
+        rows[name] = [*counts, counts[-1] * (32 / resolutions[-1]) ** (4 if name == everything else 2)]
     columns = [*(f"4x{size}x{size}" for size in resolutions), "4x32x32 (scaled)"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(1)
