@@ -32,8 +32,9 @@ class DiskCache:
         state = path.stat()
         key = f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"
         file = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
-        frames = self._load(file)
-        if frames is None:
+        try:
+            frames = np.load(file, mmap_mode="r")
+        except (OSError, ValueError, EOFError):  # not there, or not whole
             try:
                 frames = self.read(path, range)
             except UNREADABLE:
@@ -43,13 +44,3 @@ class DiskCache:
             np.save(array, frames)
             write_atomically(file, array.getvalue())  # another process may read or write the same video
         return np.asarray(frames[choose_frames(path, indices, len(frames))])
-
-    def _load(self, file: Path) -> np.ndarray | None:
-        """What is kept, if it is there and whole."""
-        try:
-            return np.load(file, mmap_mode="r")
-        except FileNotFoundError:
-            return None
-        except (ValueError, EOFError, OSError):
-            file.unlink(missing_ok=True)
-            return None

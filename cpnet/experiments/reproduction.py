@@ -49,7 +49,11 @@ def reproduce(
         raise ValueError(f"jobs={jobs}: give at least one job")
     if jobs > 1 and int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise ValueError(f"jobs={jobs} under torchrun, whose processes share each run: give 1")
-    _check_data_root(runs, machine)
+    if machine.data_root is not None and runs and runs[0].profile != "paper":
+        raise ValueError(
+            f"data_root={str(machine.data_root)!r} is not used at profile {runs[0].profile}, which renders its videos: "
+            "give profile paper, or leave data_root out"
+        )
     out = results.local_root() if out is None else out
     roots = (out, results.COMMITTED)
     if dry_run:
@@ -71,14 +75,6 @@ def reproduce(
     for batch in ([*needed.values()], rest):  # one after the other: no run may start before what it needs is there
         _train_all(batch, machine, out, jobs, end)
     return load(runs, roots)
-
-
-def _check_data_root(runs: Sequence[Run], machine: Machine) -> None:
-    if machine.data_root is not None and runs and runs[0].profile != "paper":
-        raise ValueError(
-            f"data_root={str(machine.data_root)!r} is not used at profile {runs[0].profile}, which renders its videos: "
-            "give profile paper, or leave data_root out"
-        )
 
 
 def _train_all(runs: Sequence[Run], machine: Machine, out: Path, jobs: int, end: float | None) -> None:

@@ -114,37 +114,24 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class C3DOptions(Options):
-    """Arguments of C3D and ARTNet.
+    """Arguments of C3D and ARTNet."""
 
-    Attributes:
-        shortcut_kernel: size of the convolutions in shortcuts; 3 in the release of ARTNet.
-    """
-
-    shortcut_kernel: Literal[1, 3] = 1
+    shortcut_kernel: Literal[1, 3] = 1  # size of the convolutions in shortcuts; 3 in the release of ARTNet
 
 
 @dataclass(frozen=True, kw_only=True)
 class TRNOptions(Options):
-    """Arguments of TRN.
+    """Arguments of TRN."""
 
-    Attributes:
-        num_frames: number T of frames of every clip.
-    """
-
-    num_frames: int = 8
+    num_frames: int = 8  # T of every clip
 
 
 @dataclass(frozen=True, kw_only=True)
 class NLOptions(Options):
-    """Arguments of NL C2D.
+    """Arguments of NL C2D; a position is (stage, block), such as (3, 0) for the first block of res3."""
 
-    Attributes:
-        positions: (stage, block) of each NL block, such as (3, 0) for the first block of res3; `NL_POSITIONS` if None.
-        subsample: whether to halve the resolution of keys and values.
-    """
-
-    positions: Sequence[Place] | None = None
-    subsample: bool = True
+    positions: Sequence[Place] | None = None  # `NL_POSITIONS` if None
+    subsample: bool = True  # whether to halve the resolution of keys and values
 
 
 @dataclass(frozen=True, kw_only=True)
