@@ -149,11 +149,11 @@ def measure_accuracy(
         stem = model.to(device).eval().get_submodule("stem")
         f = stem(torch.stack([data[i][0] for i in range(8)]).to(device)).relu()  # (8, C, T, H, W)
     seen = (f != f[..., :1, :1]).any(1).flatten(1)  # (8, N), features that are not the background's
+    k = next(module.k for module in model.modules() if isinstance(module, CPModule))
     lines = []
     for name, search in searches.items():
         with searching(model, search):
             top1 = evaluate(model, data, batch_size=20, device=torch.device(device)).top1
-        k = next(module.k for module in model.modules() if isinstance(module, CPModule))
         lines.append((name, top1, len(data), recall(f, search(f, k), seen)))
     return pd.DataFrame(lines, columns=["candidate", "top-1, %", "clips", "recall at the square"])
 

@@ -1,4 +1,4 @@
-"""python -m cpnet bench run-time"""
+"""python -m cpnet bench run-time."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ def bench_run_time(
         out: folder of the CSV files.
     """
     from cpnet.bench.timing import show, start
-    from cpnet.experiments.run_time import measure, write
+    from cpnet.experiments.run_time import ORIGIN, measure, write
 
     start(device, threads, repeats=1)
     for name, frame in measure(device, most_frames):
         write(name, frame, out)
         print(f"\n{out / name}.csv", end="")
-        show(frame.drop(columns=["device", "threads", "torch", "date"]))
+        show(frame.drop(columns=ORIGIN))

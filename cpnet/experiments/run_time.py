@@ -1,6 +1,7 @@
 """Supplement G: what is measured of run time and memory, and what is claimed of them."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from cpnet.bench.train import exponents
 from cpnet.data.moving_square import ToyMotion
 from cpnet.data.transforms import normalise
 from cpnet.experiments import table1
-from cpnet.experiments.claims import Claim, Verdict, all_hold
+from cpnet.experiments.claims import Claim, Judge, Verdict, all_hold, yes_or_no
+from cpnet.experiments.run import Run
+from cpnet.experiments.settings import pretraining
 from cpnet.experiments.table import Table
 from cpnet.standins import examples
 
@@ -23,12 +26,11 @@ PAPER_SPEED, PAPER_DEVICE = {8: 10.1, 32: 3.9}, "GTX 1080 Ti"  # videos a second
 NOISE = 1.1  # ratios of times within this factor decide nothing
 LINEAR, NEAR_QUADRATIC = 1.2, 1.7  # exponents at most, at least
 MARGIN = 2.0  # points of accuracy that an approximate search may cost
-
-Measured = Mapping[str, pd.DataFrame]
+ORIGIN = ["device", "threads", "torch", "date"]  # where a measurement was made
 
 
 def measure(device: str = "cpu", most_frames: int = 128) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Each of `MEASUREMENTS`, and where it was measured: device, threads, torch, date."""
+    """Each of `MEASUREMENTS`, and `ORIGIN`."""
     torch.manual_seed(0)
     (toy,) = table1.TABLE.runs(seeds=0, rows="cpnet")
     net = toy.trained().model.to(device)
@@ -41,11 +43,9 @@ def measure(device: str = "cpu", most_frames: int = 128) -> Iterator[tuple[str, 
 @torch.no_grad()
 def features(toy: torch.nn.Module, device: str = "cpu") -> dict[str, tuple[Tensor, int]]:
     """Features to search in and k: of the trained toy net, of a network of videos at res3, and without structure."""
-    from cpnet.experiments.tables import PRETRAIN  # there all tables meet, this one too
-
     data = ToyMotion("val", seed=0)
     clips = torch.stack([data[i][0] for i in range(4)]).to(device)  # (4, 3, 4, 32, 32)
-    (pretrained,) = PRETRAIN.runs(seeds=0)
+    pretrained = Run("pretrain", "c2d_resnet18", "cpu", pretraining("cpu"))
     frames = next(iter(examples("kinetics", size=112).values()))  # (T, H, W, 3)
     chosen = np.linspace(0, len(frames) - 1, 8).round().astype(int)
     clip = torch.from_numpy(frames[chosen, :112, :112]).permute(3, 0, 1, 2)[None]  # (1, 3, 8, 112, 112)
@@ -72,19 +72,16 @@ def load(folder: Path | None = None) -> dict[str, pd.DataFrame]:
     return {name: pd.read_csv(folder / f"{name}.csv") for name in MEASUREMENTS if (folder / f"{name}.csv").exists()}
 
 
-def origins(measured: Measured) -> pd.DataFrame:
-    """Where each was measured: measurement, device, threads, torch, date."""
+def origins(measured: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """`ORIGIN` of each measurement."""
     parts = [frame[ORIGIN].drop_duplicates().assign(measurement=name) for name, frame in measured.items()]
     return pd.concat(parts).set_index("measurement") if parts else pd.DataFrame(columns=ORIGIN)
 
 
-def evidence(measured: Measured | None = None) -> pd.DataFrame:
+def evidence(measured: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
     """All measurements, the stored ones if none are given, as one frame: what claims are judged on."""
     parts = [frame.assign(measurement=name) for name, frame in (load() if measured is None else measured).items()]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"measurement": []})
-
-
-ORIGIN = ["device", "threads", "torch", "date"]
 
 
 def _with_origin(frame: pd.DataFrame, device: str) -> pd.DataFrame:
@@ -93,21 +90,24 @@ def _with_origin(frame: pd.DataFrame, device: str) -> pd.DataFrame:
     return frame.assign(device=origin["device"], threads=origin["threads"], torch=torch_version, date=date)
 
 
-def _part(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    return frame[frame["measurement"] == name].dropna(axis=1, how="all")
+def _judged(measurement: str, judge: Judge) -> Judge:
+    """A judge of one measurement, for the evidence of all."""
+
+    def judge_it(frame: pd.DataFrame) -> Verdict:
+        part = frame[frame["measurement"] == measurement].dropna(axis=1, how="all")
+        return Verdict("not run", "no measurement") if part.empty else judge(part)
+
+    return judge_it
 
 
-def _speed_of_a_gpu(frame: pd.DataFrame) -> Verdict:
-    speed = _part(frame, "speed")
-    if speed.empty:
-        return Verdict("not run", "no measurement")
+def _speed_of_a_gpu(speed: pd.DataFrame) -> Verdict:
     alone = speed[speed["batch_size"] == 1].set_index("num_frames")["videos/s"]
     found = ", ".join(f"{alone[T]:.2f} videos/s of {T} frames" for T in PAPER_SPEED if T in alone)
     device = str(speed["device"].iloc[0])
     if not device.startswith("cuda"):
         return Verdict("not run", f"no GPU was used; on a CPU: {found}")
     reached = all(alone[T] >= paper for T, paper in PAPER_SPEED.items())
-    return Verdict("holds" if reached else "does not hold", f"{device}: {found}")
+    return yes_or_no(reached, f"{device}: {found}")
 
 
 def _ratio(value: float, what: str) -> Verdict:
@@ -116,10 +116,7 @@ def _ratio(value: float, what: str) -> Verdict:
     return Verdict(outcome, f"{what}: {value:.2f}")
 
 
-def _larger_batches(frame: pd.DataFrame) -> Verdict:
-    speed = _part(frame, "speed")
-    if speed.empty:
-        return Verdict("not run", "no measurement")
+def _larger_batches(speed: pd.DataFrame) -> Verdict:
     verdicts = []
     for T, rows in speed.groupby("num_frames"):
         first, last = rows.iloc[rows["batch_size"].argmin()], rows.iloc[rows["batch_size"].argmax()]
@@ -129,40 +126,27 @@ def _larger_batches(frame: pd.DataFrame) -> Verdict:
     return all_hold(verdicts)
 
 
-def _memory_is_linear(frame: pd.DataFrame) -> Verdict:
-    growth = _part(frame, "growth")
-    if growth.empty:
-        return Verdict("not run", "no measurement")
+def _memory_is_linear(growth: pd.DataFrame) -> Verdict:
     peak = exponents(growth).set_index("candidate")["exponent of peak MiB"]
-    apart = peak["CP"] < LINEAR and peak["NL, stored"] > NEAR_QUADRATIC
-    numbers = f"exponents: CP {peak['CP']:.2f}, NL, stored {peak['NL, stored']:.2f}"
-    return Verdict("holds" if apart else "does not hold", numbers)
+    apart = bool(peak["CP"] < LINEAR and peak["NL, stored"] > NEAR_QUADRATIC)
+    return yes_or_no(apart, f"exponents: CP {peak['CP']:.2f}, NL, stored {peak['NL, stored']:.2f}")
 
 
-def _less_than(frame: pd.DataFrame, column: str, other: str) -> Verdict:
-    growth = _part(frame, "growth")
-    if growth.empty:
-        return Verdict("not run", "no measurement")
+def _less_than(growth: pd.DataFrame, column: str, other: str) -> Verdict:
     N = growth["positions"].max()
     values = growth[growth["positions"] == N].set_index("candidate")[column]
     return _ratio(values[other] / values["CP"], f"{N:,.0f} positions, {other} over CP")
 
 
-def _approximate_is_as_accurate(frame: pd.DataFrame) -> Verdict:
-    found = _part(frame, "accuracy")
-    if found.empty:
-        return Verdict("not run", "no measurement")
-    top1 = found.set_index("candidate")["top-1, %"]
+def _approximate_is_as_accurate(accuracy: pd.DataFrame) -> Verdict:
+    top1 = accuracy.set_index("candidate")["top-1, %"]
     approximate = top1[top1.index.str.startswith("approximate")]
     within = bool(((approximate - top1["exact, this package"]).abs() <= MARGIN).all())
     numbers = ", ".join(f"{name} {value:.1f} %" for name, value in top1.items())
-    return Verdict("holds" if within else "does not hold", numbers)
+    return yes_or_no(within, numbers)
 
 
-def _faster_than_faiss(frame: pd.DataFrame) -> Verdict:
-    search = _part(frame, "search")
-    if search.empty:
-        return Verdict("not run", "no measurement")
+def _faster_than_faiss(search: pd.DataFrame) -> Verdict:
     ms = search.pivot(index="features", columns="candidate", values="ms")
     ratios = ms["exact, faiss"] / ms["exact, this package"]
     return all_hold([_ratio(float(ratio), f"{name}, faiss over ours") for name, ratio in ratios.items()])
@@ -178,35 +162,30 @@ TABLE = Table(
             f"CPNet-34 reaches {PAPER_SPEED[8]} videos/s of 8 frames and {PAPER_SPEED[32]} of 32",
             "paper",
             "videos/s on a GPU, one at a time",
-            _speed_of_a_gpu,
+            _judged("speed", _speed_of_a_gpu),
         ),
         Claim(
             "More videos a second in larger batches",
             "paper",
             f"ratio of videos/s, largest batch over 1, above {NOISE}",
-            _larger_batches,
+            _judged("speed", _larger_batches),
         ),
         Claim(
             "A CP module does not store the THW x THW matrix",
             "paper",
             f"peak memory grows as N^p: p below {LINEAR} for CP, above {NEAR_QUADRATIC} for NL with a stored matrix",
-            _memory_is_linear,
+            _judged("growth", _memory_is_linear),
         ),
         *(
             Claim(
-                f"A CP module saves {what} against an NL block that stores it",
-                "paper",
+                f"A CP module saves {what} against an NL block {which}",
+                source,
                 f"ratio in a training step at the largest N, above {NOISE}",
-                lambda frame, column=column: _less_than(frame, column, "NL, stored"),  # type: ignore[misc]
+                _judged("growth", partial(_less_than, column=column, other=other)),
             )
-            for what, column in (("memory", "peak MiB"), ("computation", "ms"))
-        ),
-        *(
-            Claim(
-                f"A CP module saves {what} against an NL block with a fused kernel",
-                "ours",
-                f"ratio in a training step at the largest N, above {NOISE}",
-                lambda frame, column=column: _less_than(frame, column, "NL"),  # type: ignore[misc]
+            for which, source, other in (
+                ("that stores it", "paper", "NL, stored"),
+                ("with a fused kernel", "ours", "NL"),
             )
             for what, column in (("memory", "peak MiB"), ("computation", "ms"))
         ),
@@ -214,13 +193,13 @@ TABLE = Table(
             "An approximate search keeps the toy net's accuracy",
             "ours",
             f"top-1 within {MARGIN:.0f} points of the exact search's, by each index",
-            _approximate_is_as_accurate,
+            _judged("accuracy", _approximate_is_as_accurate),
         ),
         Claim(
             "The exact search here is faster than that of faiss",
             "ours",
             f"ratio of times above {NOISE}, for all features",
-            _faster_than_faiss,
+            _judged("search", _faster_than_faiss),
         ),
     ),
     evidence=evidence,
