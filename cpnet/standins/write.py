@@ -114,7 +114,7 @@ def render(
 
 def is_rendered(spec: Spec, out: Path) -> bool:
     """Whether a folder holds a data set as a whole."""
-    return (out / COMPLETE).exists() and json.loads((out / SPEC).read_text()) == asdict(spec)
+    return (out / COMPLETE).exists() and _held(out) == asdict(spec)
 
 
 def clips_of(spec: Spec) -> list[Clip]:
@@ -152,13 +152,21 @@ def _claim(out: Path, spec: Spec) -> None:
     """Write what the folder is to hold, or compare it with what it holds already."""
     file = out / SPEC
     if file.is_file():
-        found = json.loads(file.read_text())
+        found = _held(out)
         if found != asdict(spec):
             raise ValueError(f"{out} holds {found}, not {asdict(spec)}: give another folder, or delete it")
         return
     if out.is_dir() and any(out.iterdir()):
         raise ValueError(f"{out} is not empty, and holds no rendered data: give another folder")
     write_atomically(file, json.dumps(asdict(spec)).encode())
+
+
+def _held(out: Path) -> Any:
+    """What a folder says that it holds; None if that is damaged."""
+    try:
+        return json.loads((out / SPEC).read_text())
+    except json.JSONDecodeError:
+        return None
 
 
 def _random(seed: int, split: str, number: int) -> Random:

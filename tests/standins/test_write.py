@@ -14,8 +14,8 @@ from cpnet.__main__ import main
 from cpnet.data.decode import decode_frames
 from cpnet.data.layouts import read_index
 from cpnet.data.videos import EvaluationViews, TrainingClips
-from cpnet.standins import NAMES, class_table, examples, jester, kinetics, render, something
-from cpnet.standins.write import Spec, clips_of
+from cpnet.standins import NAMES, class_table, examples, is_rendered, jester, kinetics, render, something
+from cpnet.standins.write import COMPLETE, SPEC, Spec, clips_of
 
 TRAIN, VAL, SIZE = 10, 4, 32
 
@@ -129,6 +129,14 @@ def test_what_cannot_be_rendered_is_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         write(tmp_path / "data", **({"name": "jester"} | options))
     assert not (tmp_path / "data").exists()
+
+
+def test_a_damaged_folder_is_named_with_the_remedy(tmp_path):
+    (tmp_path / SPEC).write_text('{"name": "jes')
+    (tmp_path / COMPLETE).touch()
+    assert not is_rendered(Spec("jester", 1, 1, 32, 0), tmp_path)
+    with pytest.raises(ValueError, match=f"{tmp_path} holds None, .*give another folder, or delete it"):
+        write(tmp_path, "jester")
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
