@@ -121,7 +121,7 @@ def measurements(records: Sequence[Record]) -> pd.DataFrame:
     """
     lines = []
     for record in records:
-        label = [record[name] for name in FIELDS[:4]]
+        label = _labels(record).values()
         lines.append([*label, "", "weights", record["params"]["weights"], None])
         protocols = {"": {}, **record["config"].get("protocols", record["config"].get("protocol", {}))}
         for key, value in record["metrics"].items():

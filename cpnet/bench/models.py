@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from cpnet.bench.timing import measure_time, relative, training_step
-from cpnet.models import create_model, for_clips
+from cpnet.models import create_for_clips
 from cpnet.models.families import FAMILIES, RES4
 from cpnet.models.resnet import Layers, ResNet, Stem
 
@@ -29,8 +29,7 @@ def measure_models(
     B, T, side = clips
 
     def create(family: str, **arguments: Any) -> nn.Module:
-        name = f"{family}_resnet{depth}"
-        return create_model(name, width=width, stem=stem, **for_clips(name, T), **arguments)
+        return create_for_clips(f"{family}_resnet{depth}", T, width=width, stem=stem, **arguments)
 
     networks = {family: create(family) for family in FAMILIES}
     networks["cpnet, 2 modules"] = create("cpnet", positions=RES4)

@@ -32,7 +32,6 @@ def data_check(
         deadline: seconds for 64 frames, after which a decoder is killed.
         out: file of the list; quarantine.jsonl in root, where indexes look for it, if none is given.
     """
-
     problems, unlisted = [], 0
     for split in splits:
         index = read_index(dataset, root, split, quarantine=False)

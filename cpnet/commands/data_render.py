@@ -30,7 +30,6 @@ def data_render(
         seed: seed of all random draws.
         jobs: processes side by side.
     """
-
     render(name, out, train=train, val=val, size=size, seed=seed, jobs=jobs)
     for split, count in (("train", train), ("val", val)):
         if count:

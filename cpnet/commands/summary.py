@@ -19,14 +19,14 @@ def summary(
 
     Args:
         name: name of the network, see `python -m cpnet models`.
-        num_frames: t of the clip; 8, or 4 for toy nets.
+        num_frames: number T of frames of the clip; 8, or 4 for toy nets.
         size: height and width of the clip; 112, or 224 for ResNet-101, or 32 for toy nets.
         variant: as the released code has the network, or as the paper prints it.
         width: channels of conv1, 64 in the paper.
         positions: positions of the CP modules, such as 1, 4, res3.
         k: proposals of the CP modules.
     """
-    from cpnet.models import create_model, for_clips
+    from cpnet.models import create_for_clips
     from cpnet.models.summary import count_parameters, example_clip, stages
 
     toy = name.endswith("_toy")
@@ -37,7 +37,7 @@ def summary(
             raise ValueError(f"--{option} {value}: give 1 or more")
     options = {"variant": variant, "width": width, "positions": positions, "k": k}
     arguments: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
-    model = create_model(name, **arguments, **for_clips(name, num_frames))
+    model = create_for_clips(name, num_frames, **arguments)
     table = stages(model, example_clip(num_frames, size))
     total, counts = int(table["multiply-adds"].sum()), count_parameters(model)
     for column in ("weights", "multiply-adds"):

@@ -20,7 +20,7 @@ from cpnet.engine.machine import Machine
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase
 from cpnet.engine.setting import rendered_folder
-from cpnet.models import create_model, for_clips
+from cpnet.models import create_for_clips, create_model
 from cpnet.standins import Spec, class_names
 
 
@@ -126,7 +126,8 @@ def load(path: Path | str, which: str = "last") -> Trained:
 
 def _untrained(config: dict[str, Any], num_classes: int) -> nn.Module:
     arguments = {name: value for name, value in config["model_args"].items() if name != "pretrained"}
-    if "recipe" in config:  # of videos
-        longest = max(phase["num_frames"] for phase in config["recipe"]["phases"])
-        arguments = for_clips(config["model"], longest) | {"num_classes": num_classes} | arguments
-    return create_model(config["model"], seed=config["seed"], **arguments)
+    arguments["seed"] = config["seed"]
+    if config["data"] == "toy":
+        return create_model(config["model"], **arguments)
+    longest = max(phase["num_frames"] for phase in config["recipe"]["phases"])
+    return create_for_clips(config["model"], longest, num_classes=num_classes, **arguments)

@@ -30,7 +30,7 @@ from cpnet.engine.setting import Network, VideoData, index_digest, rendered_fold
 from cpnet.engine.train import train
 from cpnet.engine.training import Training
 from cpnet.lock import locked
-from cpnet.models import create_model, for_clips
+from cpnet.models import create_for_clips
 from cpnet.results import Record
 from cpnet.standins import Spec, class_names, class_table, is_rendered, render
 
@@ -169,13 +169,13 @@ class VideoTraining(Training):
             num_classes = len(class_names(self.data.name))
         torch.manual_seed(self.seed)
         longest = max(phase.num_frames for phase in self.recipe.phases)
-        arguments = for_clips(self.network.name, longest) | self.network.arguments()
+        arguments = self.network.arguments()
         if self.init is not None:
             path = self.init.stored(roots or results.roots())
             if path is None:
                 raise FileNotFoundError(f"no stored result of {self.init.run_id}, which {self.run_id} starts from")
             arguments["pretrained"] = str(path.with_suffix(".safetensors"))
-        return create_model(self.network.name, num_classes=num_classes, seed=self.seed, **arguments)
+        return create_for_clips(self.network.name, longest, num_classes=num_classes, seed=self.seed, **arguments)
 
     def measure(self, machine: Machine) -> tuple[Record, nn.Module]:
         """Train in `machine.folder`, going on from where an interrupted training has stopped, and test."""

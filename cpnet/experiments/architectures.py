@@ -10,7 +10,7 @@ import torch
 from cpnet.engine.memory import saved_for_backward
 from cpnet.experiments.claims import Claim, Verdict, yes_or_no
 from cpnet.experiments.table import Table
-from cpnet.models import create_model, for_clips
+from cpnet.models import create_for_clips, create_model
 from cpnet.models.families import FAMILIES, VARIANTS
 from cpnet.models.resnet import BLOCKS
 from cpnet.models.summary import count_parameters, example_clip, multiply_adds, stages
@@ -289,7 +289,7 @@ def costs(num_frames: int, size: int, depth: int = 18) -> pd.DataFrame:
     for family in FAMILIES:
         name = f"{family}_resnet{depth}"
         torch.manual_seed(0)
-        model = create_model(name, **for_clips(name, num_frames))
+        model = create_for_clips(name, num_frames)
         rows[name] = {
             "weights, Mi": count_parameters(model)["weights"] / MI,
             "multiply-adds, G": multiply_adds(model, clip)[""] / 1e9,

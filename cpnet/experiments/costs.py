@@ -15,7 +15,7 @@ from cpnet.data.layouts import NUM_CLASSES, Dataset, read_index
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.run import Run, records
-from cpnet.models import create_model, for_clips
+from cpnet.models import create_for_clips
 from cpnet.models.summary import example_clip, multiply_adds
 
 # Training and validation videos of the releases; of Kinetics, what CVDF distributes of about 246,500 and 19,900.
@@ -171,6 +171,6 @@ def clip_multiply_adds(network: Network, num_classes: int, num_frames: int, side
 
 
 def _untrained(network: Network, num_classes: int, num_frames: int) -> nn.Module:
-    arguments = for_clips(network.name, num_frames) | replace(network, pretrained=None).arguments()
     torch.manual_seed(0)
-    return create_model(network.name, num_classes=num_classes, **arguments)
+    arguments = replace(network, pretrained=None).arguments()
+    return create_for_clips(network.name, num_frames, num_classes=num_classes, **arguments)

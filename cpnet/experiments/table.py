@@ -9,7 +9,7 @@ from cpnet.engine.training import Training
 from cpnet.experiments.claims import Claim, judge_all
 from cpnet.experiments.parameters import ALL, chosen
 from cpnet.experiments.run import Run, load
-from cpnet.experiments.settings import PROFILES
+from cpnet.experiments.settings import check_profile
 from cpnet.paper import model_names, read_table
 
 # The training of a row at a profile with a seed; None where the profile has no such row.
@@ -80,8 +80,7 @@ class Table:
         Raises:
             ValueError: unknown profile or row.
         """
-        if profile not in PROFILES:
-            raise ValueError(f"profile={profile!r}: choose one of {', '.join(PROFILES)}")
+        check_profile(profile)
         names = chosen(rows, list(self.rows))
         for name in names:
             if name not in self.rows:

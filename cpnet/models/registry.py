@@ -40,9 +40,11 @@ def resolve_arguments(name: str, **arguments: Any) -> dict[str, Any]:
     return dict(vars(_options(name, arguments)))
 
 
-def for_clips(name: str, num_frames: int) -> dict[str, int]:
-    """Arguments of a model for clips of `num_frames`: none, but for those that are built for one number of frames."""
-    return {"num_frames": num_frames} if "num_frames" in resolve_arguments(name) else {}
+def create_for_clips(name: str, num_frames: int, **arguments: Any) -> nn.Module:
+    """`create_model` for clips of `num_frames`, which only those are told that are built for one number of frames."""
+    if "num_frames" in resolve_arguments(name):
+        arguments = {"num_frames": num_frames} | arguments
+    return create_model(name, **arguments)
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -1,4 +1,4 @@
-"""What a network is made of: its stages as the paper's tables print them, parameters, multiply-adds, memory."""
+"""What a network is made of: its stages as the paper's tables print them, parameters, multiply-adds."""
 
 from itertools import groupby
 
