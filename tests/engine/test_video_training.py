@@ -5,6 +5,7 @@ import shutil
 import pytest
 import torch
 from made_jester import CLASSES, make_jester
+from made_runs import SHORT, video
 
 import cpnet
 from cpnet import results
@@ -12,14 +13,11 @@ from cpnet.data.layouts import Index, Video
 from cpnet.engine.evaluate import accuracy
 from cpnet.engine.machine import Machine
 from cpnet.engine.protocols import Protocol
-from cpnet.engine.recipe import Phase, Recipe
-from cpnet.engine.setting import Network, VideoData
+from cpnet.engine.setting import VideoData
 from cpnet.engine.training import execute
 from cpnet.engine.video_training import VideoTraining, partners_told_apart, weights_digest
 from cpnet.lock import locked
 from cpnet.standins import Spec, class_table
-
-SHORT = Recipe((Phase(2, 3, 1, 0.01),), batch_size=4, optimizer="adamw", schedule="one_cycle")
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +26,7 @@ def root(tmp_path_factory):
 
 
 def make_training(**changes):
-    training = VideoTraining(
-        seed=0,
-        network=Network("cpnet_resnet18", width=4, stem="112_no_pool", positions="4", k=2),
-        data=VideoData("jester", size=16),
-        recipe=SHORT,
-    )
-    return dataclasses.replace(training, **changes)
+    return video(**changes).training
 
 
 def quiet(root, **options):
