@@ -22,6 +22,7 @@ COMMANDS = {
     "bench models": "a training step of each network against C2D's",
     "bench train": "time and memory of CP modules against NL blocks",
     "bench run-time": "what the chapter on run time shows: speed, memory, approximate searches",
+    "bench coverage": "how often the intervals of the claims contain the truth, by simulation",
     "bench runs": "minutes that the runs of a table take here",
     "bench data": "clips a second, by layout, decoder and workers",
 }

@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import safetensors.torch
 import torch
@@ -80,6 +81,17 @@ def read(path: Path) -> Record:
     return record
 
 
+def pack(right: Sequence[bool]) -> str:
+    """Which of a number of videos are right, as text: their number and the bits, in hexadecimal digits."""
+    return f"{len(right)}:{np.packbits(np.array(right, dtype=bool)).tobytes().hex()}"
+
+
+def unpack(text: str) -> np.ndarray:
+    """(videos,) bool, of what `pack` wrote."""
+    count, _, digits = text.partition(":")
+    return np.unpackbits(np.frombuffer(bytes.fromhex(digits), dtype=np.uint8), count=int(count)).astype(bool)
+
+
 def find(run_id: str, places: tuple[Path, ...]) -> Path | None:
     """The JSON file of a finished run in the first of `places` that has it, under whatever table and row."""
     paths = (path for root in places for path in sorted(root.glob(f"*/*--{run_id}.json")))
@@ -87,7 +99,7 @@ def find(run_id: str, places: tuple[Path, ...]) -> Path | None:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Trained weights stored beside the record at `path`."""
+    """Trained weights stored beside the record at `path`, or in a file."""
     return safetensors.torch.load_file(path.with_suffix(".safetensors"))
 
 
@@ -114,10 +126,10 @@ def compare(fresh: Path, stored: Path) -> pd.DataFrame:
 
 
 def measurements(records: Sequence[Record]) -> pd.DataFrame:
-    """One line a measurement: table, row, profile, seed, protocol, metric, value, n.
+    """One line a measurement: table, row, profile, seed, protocol, metric, value, right.
 
-    `protocol` is the name of the test, "" of the main one; `value` is in percent, or a count of "weights"; `n` is the
-    number of videos that a value is a share of.
+    `protocol` is the name of the test, "" of the main one; `value` is in percent, or a count of "weights"; `right` says
+    of each video that a value is a share of whether it counts, (videos,) bool, and is None where that is not stored.
     """
     lines = []
     for record in records:
@@ -128,10 +140,9 @@ def measurements(records: Sequence[Record]) -> pd.DataFrame:
             if not isinstance(value, list):
                 protocol = max((name for name in protocols if name and key.endswith(f"_{name}")), key=len, default="")
                 metric = key.removesuffix(f"_{protocol}") if protocol else key
-                tested = metric in ("val_top1", "val_top5")
-                n = (protocols[protocol].get("videos") or record.get("n_expected")) if tested else None
-                lines.append([*label, protocol, metric, value, n])
-    return pd.DataFrame(lines, columns=[*FIELDS[:4], "protocol", "metric", "value", "n"])
+                packed = record.get("right", {}).get(key)
+                lines.append([*label, protocol, metric, value, None if packed is None else unpack(packed)])
+    return pd.DataFrame(lines, columns=[*FIELDS[:4], "protocol", "metric", "value", "right"])
 
 
 def curves(records: Sequence[Record]) -> pd.DataFrame:

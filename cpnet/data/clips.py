@@ -1,12 +1,16 @@
 """Which frames of a video make a clip, and which crops of them make the views of a test (the released code's rules)."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 NUM_CROPS = (1, 3, 5, 6, 8, 10)
+
+# A clip of T frames at step s is given T * s frames of a video by the released code, though it shows the first of each
+# step only: it sees beginnings more than ends. A symmetric one is given what it shows, (T - 1) * s + 1 frames.
+ClipRule = Literal["released", "symmetric"]
 
 
 class Crop(NamedTuple):
@@ -18,7 +22,9 @@ class Crop(NamedTuple):
     mirrored: bool = False
 
 
-def random_clip(length: int, num_frames: int, frame_step: int, generator: torch.Generator) -> list[int]:
+def random_clip(
+    length: int, num_frames: int, frame_step: int, generator: torch.Generator, rule: ClipRule = "released"
+) -> list[int]:
     """Frames of a training clip: a start drawn uniformly from where the clip fits, then every `frame_step`-th frame.
 
     Args:
@@ -26,24 +32,28 @@ def random_clip(length: int, num_frames: int, frame_step: int, generator: torch.
         num_frames: number T of frames of the clip.
         frame_step: distance of neighbouring frames.
         generator: source of the random draw.
+        rule: how long a clip is, see `ClipRule`.
 
     Raises:
         ValueError: an argument below 1.
     """
-    slack = _slack(length, num_frames, frame_step)
+    slack = _slack(length, num_frames, frame_step, rule)
     start = int(torch.randint(slack + 1, (), generator=generator))
     return _frames(start, length, num_frames, frame_step)
 
 
-def even_clips(length: int, num_frames: int, frame_step: int, num_clips: int) -> list[list[int]]:
+def even_clips(
+    length: int, num_frames: int, frame_step: int, num_clips: int, rule: ClipRule = "released"
+) -> list[list[int]]:
     """Frames of `num_clips` clips whose starts are spread evenly over where a clip fits; one clip is in the middle.
 
     Arguments and errors as of `random_clip`.
     """
     if num_clips < 1:
         raise ValueError(f"num_clips={num_clips}: give 1 or more")
-    slack = _slack(length, num_frames, frame_step)
-    starts = [j * slack // (num_clips - 1) for j in range(num_clips)] if num_clips > 1 else [slack // 2]
+    slack = _slack(length, num_frames, frame_step, rule)
+    places = [j * slack / (num_clips - 1) for j in range(num_clips)] if num_clips > 1 else [slack / 2]
+    starts = [int(place) if rule == "released" else round(place) for place in places]  # halves to even: either way
     return [_frames(start, length, num_frames, frame_step) for start in starts]
 
 
@@ -95,12 +105,13 @@ def take(frames: Tensor, crop: Crop) -> Tensor:
     return view.flip(-1) if crop.mirrored else view
 
 
-def _slack(length: int, num_frames: int, frame_step: int) -> int:
+def _slack(length: int, num_frames: int, frame_step: int, rule: ClipRule) -> int:
     """Largest start at which a clip fits, 0 if it never does."""
     for name, value in (("length", length), ("num_frames", num_frames), ("frame_step", frame_step)):
         if value < 1:
             raise ValueError(f"{name}={value}: give 1 or more")
-    return max(0, length - num_frames * frame_step)
+    unseen = frame_step - 1 if rule == "released" else 0  # after the last frame
+    return max(0, length - (num_frames - 1) * frame_step - 1 - unseen)
 
 
 def _frames(start: int, length: int, num_frames: int, frame_step: int) -> list[int]:

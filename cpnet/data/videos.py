@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cpnet.data.clips import crops, even_clips, random_clip, resized
+from cpnet.data.clips import ClipRule, crops, even_clips, random_clip, resized
 from cpnet.data.decode import UNREADABLE, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Index
@@ -48,6 +48,7 @@ class VideoDataset(Dataset):
         index: what a split lists.
         num_frames, frame_step: length T of a clip, and the distance of its neighbouring frames.
         size: height and width S of a clip.
+        clip_rule: where clips may lie, see `cpnet.data.clips`.
         read: what decodes frames, called as `decode_frames`; `cpnet.data.cache` keeps them.
     """
 
@@ -56,6 +57,7 @@ class VideoDataset(Dataset):
     num_frames: int
     frame_step: int
     size: int
+    clip_rule: ClipRule = "released"
     read: Reader = field(default_factory=IsolatedDecoder)
 
 
@@ -66,7 +68,7 @@ class TrainingClips(VideoDataset):
     A video that cannot be read is replaced by another one, drawn from the same seed, epoch and index.
 
     Args:
-        index, num_frames, frame_step, size, read: see `VideoDataset`.
+        index, num_frames, frame_step, size, clip_rule, read: see `VideoDataset`.
         seed: seed of all random draws.
         flip_label_map, augmentation: see `cpnet.data.transforms.training_clip`.
     """
@@ -90,7 +92,13 @@ class TrainingClips(VideoDataset):
             ValueError: neither the video nor any of its substitutes can be read.
         """
         generator = clip_generator(self.seed, self.epoch, i)
-        choose = partial(random_clip, num_frames=self.num_frames, frame_step=self.frame_step, generator=generator)
+        choose = partial(
+            random_clip,
+            num_frames=self.num_frames,
+            frame_step=self.frame_step,
+            generator=generator,
+            rule=self.clip_rule,
+        )
         chosen = i
         for _ in range(1 + SUBSTITUTES):
             video = self.index.videos[chosen]
@@ -115,7 +123,7 @@ class EvaluationViews(VideoDataset):
     """All views of each video that a split lists; one that cannot be read is never replaced.
 
     Args:
-        index, num_frames, frame_step, size, read: see `VideoDataset`. Missing and quarantined videos count too.
+        index, num_frames, frame_step, size, clip_rule, read: see `VideoDataset`. Missing and quarantined videos count.
         num_clips, num_crops: number of views in time and in space, see `cpnet.data.clips`.
         short_side: short side to which frames are resized, at least `size`; `size` if None.
         shuffled: give each clip's frames in an order that is drawn for each video, as a control.
@@ -148,7 +156,7 @@ class EvaluationViews(VideoDataset):
         return Views(torch.zeros(shape, dtype=torch.uint8), video.label, i, readable=False)
 
     def _choose(self, length: int) -> list[int]:
-        clips = even_clips(length, self.num_frames, self.frame_step, self.num_clips)
+        clips = even_clips(length, self.num_frames, self.frame_step, self.num_clips, self.clip_rule)
         return [frame for clip in clips for frame in clip]
 
     def _views(self, frames: np.ndarray, i: int) -> Tensor:

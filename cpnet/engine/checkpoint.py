@@ -69,6 +69,11 @@ def load_weights(path: Path, model: nn.Module) -> None:
         raise ValueError(f"{path / WEIGHTS} cannot be read into this network: {error}") from error
 
 
+def snapshot_of(epoch: int) -> str:
+    """Name of the file of weights after an epoch, counted from 1, in the folder of a training."""
+    return f"epoch{epoch}.safetensors"
+
+
 def _names(folder: Path) -> dict[str, str]:
     file = folder / "checkpoints.json"
     return json.loads(file.read_text()) if file.is_file() else {}

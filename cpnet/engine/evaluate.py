@@ -25,12 +25,14 @@ class Evaluation:
 
     Attributes:
         top1, top5: share of all expected clips or videos whose label has the highest score, or one of the five highest.
+        right: of "val_top1" and "val_top5", which clips or videos those are, (N,) bool.
         per_class: top-1 of those of each class, in label order; NaN where there is none.
         n_expected, n_scored: how many the data set has, and how many got a score; the others count as errors.
     """
 
     top1: float
     top5: float
+    right: dict[str, Tensor]
     per_class: list[float]
     n_expected: int
     n_scored: int
@@ -41,11 +43,11 @@ def accuracy(scores: Tensor, labels: Tensor) -> Evaluation:
     scored = ~scores.isnan().any(1)
     ranked = scores.nan_to_num().topk(min(5, scores.shape[1])).indices  # (N, 5)
     hits = (ranked == labels[:, None]) & scored[:, None]
-    top1, top5 = hits[:, 0].double(), hits.any(1).double()
-    per_class = [100 * top1[labels == c].mean().item() for c in range(scores.shape[1])]
-    return Evaluation(
-        100 * top1.mean().item(), 100 * top5.mean().item(), per_class, len(labels), int(scored.count_nonzero())
-    )
+    right = {"val_top1": hits[:, 0], "val_top5": hits.any(1)}
+    top1, top5 = (100 * which.double() for which in right.values())
+    per_class = [top1[labels == c].mean().item() for c in range(scores.shape[1])]
+    n_scored = int(scored.count_nonzero())
+    return Evaluation(top1.mean().item(), top5.mean().item(), right, per_class, len(labels), n_scored)
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from cpnet.data.videos import EvaluationViews
 from cpnet.engine.evaluate import score_videos
 from cpnet.engine.machine import Machine
 from cpnet.engine.recipe import Phase
+from cpnet.engine.setting import VideoData
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -68,15 +69,16 @@ class Protocol:
             )
         return cls(int(clips), int(crops), **options)
 
-    def views(self, index: Index, phase: Phase, size: int, read: Reader) -> EvaluationViews:
-        """All views of the videos of `index`; clips as in `phase`, crops of `size` if the protocol has none."""
+    def views(self, index: Index, phase: Phase, data: VideoData, read: Reader) -> EvaluationViews:
+        """All views of the videos of `index`; clips as in `phase` and `data`, unless the protocol has others."""
         if self.videos is not None:
             index = replace(index, videos=index.videos[: self.videos], missing=[], quarantined=[])
         return EvaluationViews(
             index,
             num_frames=phase.num_frames,
             frame_step=phase.frame_step,
-            size=self.size or size,
+            size=self.size or data.size,
+            clip_rule=data.clip_rule,
             read=read,
             num_clips=self.num_clips,
             num_crops=self.num_crops,

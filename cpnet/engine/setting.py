@@ -12,6 +12,7 @@ import tyro
 
 from cpnet import results
 from cpnet.data.cache import DiskCache
+from cpnet.data.clips import ClipRule
 from cpnet.data.decode import Backend, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Dataset, Index
@@ -63,6 +64,7 @@ class VideoData:
         size: height and width of the clips.
         backend: what decodes video files.
         augmentation: how training clips are changed: as the released code, without its change of colours, or none.
+        clip_rule: where clips may lie in their video, see `cpnet.data.clips`.
         rendered: the stand-in, rendered when needed; None for a folder in the official layout.
     """
 
@@ -70,6 +72,7 @@ class VideoData:
     size: int = 112
     backend: Backend = "decord"
     augmentation: Augmentation = "released"
+    clip_rule: ClipRule = "released"
     rendered: Annotated[Spec | None, tyro.conf.Suppress] = None
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from cpnet import results
 from cpnet.data.moving_square import ToyMotion
 from cpnet.engine.evaluate import evaluate
 from cpnet.engine.machine import Machine
@@ -84,6 +85,7 @@ class ToyTraining(Training):
             with changed(modules, attributes):
                 metrics[f"val_top1_{name}"] = test(val_set).top1
         measured = {"metrics": metrics, "n_expected": on_val.n_expected, "n_scored": on_val.n_scored, "curves": curves}
+        measured["right"] = {"val_top1": results.pack(on_val.right["val_top1"].tolist())}
         return measured, model
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_model
 from torch import Tensor, nn
 
 from cpnet.data.loader import training_batches
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import TrainingClips
-from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
+from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint, snapshot_of
 from cpnet.engine.machine import Machine, mixed_precision
 from cpnet.engine.recipe import Phase, Recipe, batch_norm_momentum, learning_rate, make_optimizer
 from cpnet.progress import progress_bar
@@ -40,6 +41,7 @@ def train(
     validate: Callable[[nn.Module, Phase], Mapping[str, float]] | None = None,
     accelerator: Accelerator | None = None,
     save_every: int = 200,
+    snapshots: Collection[int] = (),
 ) -> list[Epoch]:
     """Train in place; if `folder` has a checkpoint, go on from there.
 
@@ -59,6 +61,7 @@ def train(
         validate: called after each epoch, in all processes; of its numbers, "val_top1" tells which checkpoint is best.
         accelerator: device, precision and processes; the machine's, in the recipe's precision, if None.
         save_every: steps between checkpoints within an epoch.
+        snapshots: epochs of all phases, counted from 1, after which the weights are kept in a file, see `snapshot_of`.
 
     Returns:
         Numbers of each epoch: phase, epoch, lr (at its end), train_loss, train_top1 (in training mode), substituted
@@ -158,6 +161,8 @@ def train(
                         broadcast([*model.buffers()])  # the main process's statistics, as before every step
                         numbers |= validate(model, phase)
                     history.append(numbers)
+                    if main and len(history) in snapshots:
+                        save_model(model, str(folder / snapshot_of(len(history))))
                     top1 = numbers.get("val_top1", -math.inf)
                     better, state["best"] = top1 > state["best"], max(top1, state["best"])
                     state |= {"epoch": epoch + 1, "batch": 0, "totals": None}

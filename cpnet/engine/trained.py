@@ -19,7 +19,7 @@ from cpnet.engine.folder import CONFIG
 from cpnet.engine.machine import Machine
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase
-from cpnet.engine.setting import rendered_folder
+from cpnet.engine.setting import VideoData, rendered_folder
 from cpnet.models import create_for_clips, create_model
 from cpnet.standins import Spec, class_names
 
@@ -62,8 +62,8 @@ class Trained:
 
     def scores(self, index: Index, protocol: Protocol, machine: Machine) -> Tensor:
         """Scores (videos, classes) of the videos that an index lists, NaN for those that cannot be read."""
-        recipe, data = self.config["recipe"], self.config["data"]
-        views = protocol.views(index, Phase(**recipe["phases"][-1]), data["size"], IsolatedDecoder(data["backend"]))
+        recipe, data = self.config["recipe"], VideoData(**self.config["data"])
+        views = protocol.views(index, Phase(**recipe["phases"][-1]), data, IsolatedDecoder(data.backend))
         return protocol.scores(self.model, views, machine, machine.accelerator(recipe["precision"]))
 
     def index(self, split: Split, root: Path | None = None) -> Index:
@@ -93,7 +93,7 @@ def load(path: Path | str, which: str = "last") -> Trained:
     Args:
         path: folder that `python -m cpnet train` or `reproduce` has written, or JSON file of a stored result whose
             weights are beside it.
-        which: checkpoint of a folder, "last" or "best".
+        which: checkpoint of a folder, "last" or "best"; of a result, "last", or "epoch2" if that is kept.
 
     Raises:
         FileNotFoundError: no training there, no checkpoint yet, or no weights beside the result.
@@ -102,11 +102,12 @@ def load(path: Path | str, which: str = "last") -> Trained:
     path = Path(path)
     if path.suffix == ".json":
         config = results.read(path)["config"]
-        if not path.with_suffix(".safetensors").is_file():
-            raise FileNotFoundError(f"no weights beside {path}: train it anew, and give the folder in runs/training/")
+        weights = path.with_suffix(".safetensors" if which == "last" else f".{which}.safetensors")
+        if not weights.is_file():
+            raise FileNotFoundError(f"{weights} is not kept: train it anew, and give the folder in runs/training/")
         classes = TOY_CLASSES if config["data"] == "toy" else class_names(config["data"]["name"])
         model = _untrained(config, len(classes))
-        model.load_state_dict(results.read_weights(path))
+        model.load_state_dict(results.read_weights(weights))
         return Trained(model.eval(), classes, config)
     file = path / CONFIG
     if not file.is_file():

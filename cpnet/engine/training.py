@@ -48,6 +48,11 @@ class Training(ABC):
         return True
 
     @property
+    def snapshots(self) -> Sequence[int]:
+        """Epochs after which weights are stored beside the record too."""
+        return ()
+
+    @property
     def needs(self) -> Sequence[Training]:
         """Trainings whose weights this one starts from."""
         return ()

@@ -32,9 +32,10 @@ from cpnet.engine.training import Training
 from cpnet.lock import locked
 from cpnet.models import create_for_clips
 from cpnet.results import Record
-from cpnet.standins import Spec, class_names, class_table, is_rendered, render
+from cpnet.standins import class_names, class_table, is_rendered, render
 
 SPLITS: tuple[Split, Split] = ("train", "val")
+IN_NO_CONFIG = ("keeps_weights", "snapshots", "init", "network")  # change no number, or are written in another way
 
 # Scores (videos, classes) by a protocol, and the index of the videos that they are of.
 Test = Callable[[Protocol, Phase, Index], tuple[Tensor, Index]]
@@ -47,21 +48,21 @@ class VideoTraining(Training):
     Attributes:
         network, data, recipe: what is trained, on what, and how; the recipe's seed is the training's.
         protocols: the tests. The one named "" gives `val_top1` and `val_top5`, another one `val_top1_<name>`, ...
-        tuning: stand-in whose validation split gives `tune_top1`, to choose between trainings by.
         init: training whose weights are the initial ones, all but the classes'.
         revision: raised by hand when a change of code changes numbers, so that stale ones are not loaded.
-        keeps_weights: store trained weights beside the record, as other trainings start from them; if not, only the
-            folder of the training has them, and the record their digest.
+        keeps_weights: store trained weights beside the record; if not, only the folder of the training has them, and
+            the record their digest.
+        snapshots: epochs, counted from 1, after which weights are stored beside the record too.
     """
 
     network: Network = Network()  # noqa: RUF009, frozen, as the next two
     data: VideoData = VideoData()  # noqa: RUF009
     recipe: Recipe = Recipe()  # noqa: RUF009
     protocols: Mapping[str, Protocol] = field(default_factory=lambda: {"": Protocol()})
-    tuning: Spec | None = None
     init: VideoTraining | None = None
     revision: int = 1
     keeps_weights: bool = False
+    snapshots: tuple[int, ...] = ()
 
     @property
     def needs(self) -> tuple[VideoTraining, ...]:
@@ -70,7 +71,7 @@ class VideoTraining(Training):
     @property
     def config(self) -> dict[str, Any]:
         """All that determines the numbers. What is None is left out, so that new options change no run_id."""
-        config = {name: part for name, part in asdict(self).items() if name not in ("keeps_weights", "init", "network")}
+        config = {name: part for name, part in asdict(self).items() if name not in IN_NO_CONFIG}
         config["recipe"]["seed"] = self.seed
         config |= {"model": self.network.name, "model_args": self.network.arguments()}
         if self.init is not None:
@@ -122,15 +123,15 @@ class VideoTraining(Training):
         return "\n".join(f"{name:9}{text}" for name, text in lines.items() if text)
 
     def prepare(self, machine: Machine) -> None:
-        """Render the stand-ins."""
-        for spec in (self.data.rendered, self.tuning):
-            if spec is None:
-                continue
-            folder = rendered_folder(spec)
-            if is_main_process() and not is_rendered(spec, folder):
-                render(**spec.arguments(), out=folder, progress=machine.progress)
-            while not is_rendered(spec, folder):  # others wait for the main process; a barrier would time out
-                time.sleep(1)
+        """Render the stand-in."""
+        spec = self.data.rendered
+        if spec is None:
+            return
+        folder = rendered_folder(spec)
+        if is_main_process() and not is_rendered(spec, folder):
+            render(**spec.arguments(), out=folder, progress=machine.progress)
+        while not is_rendered(spec, folder):  # others wait for the main process; a barrier would time out
+            time.sleep(1)
 
     def verify(self, path: Path, machine: Machine) -> None:
         """Of an official data set at hand, compare the record's videos.
@@ -190,7 +191,7 @@ class VideoTraining(Training):
             model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
 
             def test(protocol: Protocol, phase: Phase, index: Index) -> tuple[Tensor, Index]:
-                views = protocol.views(index, phase, self.data.size, read)
+                views = protocol.views(index, phase, self.data, read)
                 return protocol.scores(model, views, machine, accelerator), views.index
 
             def validate(_: nn.Module, phase: Phase) -> dict[str, float]:
@@ -198,7 +199,16 @@ class VideoTraining(Training):
                 return _metrics(*test(Protocol(), phase, val_index))
 
             recipe, clips = replace(self.recipe, seed=self.seed), partial(self._clips, train_index, read)
-            history = train(model, clips, recipe, folder, machine, validate=validate, accelerator=accelerator)
+            history = train(
+                model,
+                clips,
+                recipe,
+                folder,
+                machine,
+                validate=validate,
+                accelerator=accelerator,
+                snapshots=self.snapshots,
+            )
             measured = self._tests(test, val_index)
             parts.write()
         metrics = {name: history[-1][name] for name in ("train_loss", "train_top1")} | measured["metrics"]
@@ -218,6 +228,7 @@ class VideoTraining(Training):
             num_frames=phase.num_frames,
             frame_step=phase.frame_step,
             size=self.data.size,
+            clip_rule=self.data.clip_rule,
             read=read,
             seed=self.seed,
             flip_label_map=flip_label_map(index.classes, FLIP_PAIRS[self.data.name]),
@@ -225,35 +236,34 @@ class VideoTraining(Training):
         )
 
     def _tests(self, test: Test, val_index: Index) -> Record:
-        """Metrics of all protocols, and how many videos the main one has scored."""
-        metrics: dict[str, Any] = {}
-        phase = self.recipe.phases[-1]
+        """Metrics of all protocols, which videos they are right about, and how many videos the main one has scored."""
+        right: dict[str, list[bool]] = {}
         for name, protocol in self.protocols.items():
-            scores, index = test(protocol, phase, val_index)
-            found = _metrics(scores, index) | (partners_told_apart(scores, index) if self.data.rendered else {})
-            metrics |= {f"{metric}_{name}".rstrip("_"): value for metric, value in found.items()}
+            scores, index = test(protocol, self.recipe.phases[-1], val_index)
+            found = accuracy(scores, index.labels())
+            told = {metric: which.tolist() for metric, which in found.right.items()}
+            told["val_partners"] = partners_told_apart(scores, index) if self.data.rendered else []
+            right |= {f"{metric}_{name}".rstrip("_"): which for metric, which in told.items() if which}
             if not name:
-                main = accuracy(scores, index.labels())
-        if self.tuning is not None:
-            choosing = read_index(self.data.name, rendered_folder(self.tuning), "val")
-            metrics["tune_top1"] = _metrics(*test(Protocol(), phase, choosing))["val_top1"]
+                main = found
+        metrics: dict[str, Any] = {name: 100 * sum(which) / len(which) for name, which in right.items()}
         metrics["val_per_class"] = [None if math.isnan(value) else value for value in main.per_class]
-        return {"metrics": metrics, "n_expected": main.n_expected, "n_scored": main.n_scored}
+        packed = {name: results.pack(which) for name, which in right.items()}
+        return {"metrics": metrics, "right": packed, "n_expected": main.n_expected, "n_scored": main.n_scored}
 
 
-def partners_told_apart(scores: Tensor, index: Index) -> dict[str, float]:
-    """Share of the videos of classes with a partner whose own class scores higher than the partner, in percent.
+def partners_told_apart(scores: Tensor, index: Index) -> list[bool]:
+    """Of each video of a class with a partner, whether its own class scores higher than the partner.
 
-    The partner is the same film backwards: who does not see the order of frames has 50.
+    The partner is the same film backwards: who does not see the order of frames is right about half of them.
     """
     if index.dataset == "images":
-        return {}
+        return []
     partner = class_table(index.dataset)["partner, played backwards"].to_dict()  # type: ignore[arg-type]
     label = {name: i for i, name in enumerate(index.classes)}
     partners = [label.get(partner.get(name, "")) for name in index.classes]
     pairs = [(row, own, partners[own]) for row, own in zip(scores, index.labels().tolist(), strict=True)]
-    told = [bool(row[own] > row[other]) for row, own, other in pairs if other is not None]  # not if unreadable
-    return {"val_partners": 100 * sum(told) / len(told)} if told else {}
+    return [bool(row[own] > row[other]) for row, own, other in pairs if other is not None]  # not if unreadable
 
 
 def weights_digest(model: nn.Module) -> str:

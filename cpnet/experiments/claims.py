@@ -1,20 +1,23 @@
 """Claims as measured predicates: what is compared, by which statistic, and what comes out.
 
-Frames are those of `cpnet.results.measurements`.
+Frames are those of `cpnet.results.measurements`. One rule judges all that is said of accuracy, see `within`.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+
+from cpnet.experiments.intervals import SIDE, Estimate, over_seeds_and_videos
 
 OUTCOMES = ("holds", "does not hold", "undecided", "not run")
-FEWEST_SEEDS = 3  # two that differ alike by chance would have no width
+FEWEST_SEEDS = 3  # what differs between two may differ alike by chance
+SHOWN = 4  # comparisons of a claim that are spelt out
 
-PAIRED_OVER_SEEDS = "95 % interval, paired over seeds, ± one video at least"
-PAIRED = f"{PAIRED_OVER_SEEDS}; of one seed, over its videos"
+PAIRED = "95 % interval over seeds and videos, paired per video"
 WEIGHTS = "weights of convolutions and linear layers, of the networks as trained"
 
 
@@ -52,14 +55,28 @@ class Measured(NamedTuple):
     def __str__(self) -> str:
         return f"{self.row} ({self.protocol})" if self.protocol else self.row
 
-    def lines(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Its measurements, one a seed; not those of the miniature, of which nothing is claimed."""
+    def right(self, frame: pd.DataFrame) -> dict[int, np.ndarray]:
+        """By seed, 100 for each video that it is right about and 0 for the others; nothing of the miniature."""
         is_it = (frame["row"] == self.row) & (frame["protocol"] == self.protocol) & (frame["metric"] == self.metric)
-        return frame[is_it & (frame["profile"] != "smoke")].drop_duplicates("seed")
+        lines = frame[is_it & (frame["profile"] != "smoke") & frame["right"].notna()].drop_duplicates("seed")
+        return {seed: 100.0 * right for seed, right in zip(lines["seed"], lines["right"], strict=True)}
 
-    def by_seed(self, frame: pd.DataFrame) -> pd.Series:
-        """Its values by seed."""
-        return self.lines(frame).set_index("seed")["value"].astype(float).dropna().rename(str(self))
+
+Contrast = Mapping[Measured, float]  # a sum of accuracies, each times a number
+
+
+class Comparison(NamedTuple):
+    """Whether a sum of accuracies is above `low` and below `high`, in points; its name is what the evidence says."""
+
+    name: str
+    contrast: Contrast
+    low: float = -math.inf
+    high: float = math.inf
+
+    @property
+    def sign(self) -> str:
+        """How its value is written: a difference with its sign."""
+        return "+" if abs(sum(self.contrast.values())) < 1e-9 else ""
 
 
 def judge_all(claims: Sequence[Claim], frame: pd.DataFrame) -> pd.DataFrame:
@@ -68,36 +85,90 @@ def judge_all(claims: Sequence[Claim], frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["claim", "source", "statistic", "outcome", "evidence"])
 
 
-def higher(frame: pd.DataFrame, first: Measured, second: Measured, least: float = 0.0) -> Verdict:
-    """Whether the first is more accurate than the second by `least` points, by `PAIRED`."""
-    one, two = first.by_seed(frame), second.by_seed(frame)
-    seeds = one.index.intersection(two.index)
-    n = videos_of(frame, first)
-    if len(seeds) != 1:
-        return paired_difference(one, two, least, 100 / n)
-    verdict = difference_at_least(float(one[seeds[0]]), float(two[seeds[0]]), n, least)
-    return Verdict(verdict.outcome, f"{first} - {second}: {verdict.evidence}, one seed, {n} videos")
+def within(frame: pd.DataFrame, comparisons: Sequence[Comparison]) -> Verdict:
+    """Whether each sum of accuracies lies between its bounds, by 95 % intervals over seeds and videos.
 
-
-def videos_of(frame: pd.DataFrame, what: Measured) -> int:
-    """How many videos it is measured on; 1 if it is not measured.
-
-    Raises:
-        ValueError: a metric that is no share of a number of videos.
+    All of an interval between the bounds holds: for two finite ones, two one-sided tests of equivalence. A claim holds
+    if every comparison does, each at this level (an intersection of tests needs no correction). It does not hold if any
+    interval lies outside, of m comparisons at a level of 1/m of that, as S. Holm's first step has it ("A simple
+    sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979).
     """
-    lines = what.lines(frame)
-    if lines["n"].isna().any():
-        raise ValueError(f"{what.metric} of {what}: of how many videos? Name it in `results.measurements`")
-    return int(lines["n"].iloc[0]) if len(lines) else 1
+    found = [(comparison, _per_video(frame, comparison.contrast)) for comparison in comparisons]
+    measured = [(comparison, values) for comparison, values in found if values is not None]
+    if not measured:
+        return Verdict("not run", f"no seed has all of {comparisons[0].name}")
+    few = [(comparison, values) for comparison, values in measured if len(values) < FEWEST_SEEDS]
+    if few:
+        first, values = few[0]
+        seeds = f"{len(values)} of at least {FEWEST_SEEDS} seeds"
+        return Verdict("undecided", f"{first.name}: {values.mean():{first.sign}.1f} points, {seeds}")
+    estimates = [(comparison, over_seeds_and_videos(values)) for comparison, values in measured]
+    chances = [_chances(comparison, estimate) for comparison, estimate in estimates]
+    if min(outside for _, outside in chances) <= SIDE / len(comparisons):
+        outcome = "does not hold"
+    elif max(inside for inside, _ in chances) > SIDE:
+        outcome = "undecided"
+    else:
+        outcome = "holds" if len(measured) == len(found) else "not run"
+    return Verdict(outcome, _evidence(estimates, [inside for inside, _ in chances], len(found)))
+
+
+def _chances(comparison: Comparison, estimate: Estimate) -> tuple[float, float]:
+    """Of a mean so far inside the bounds, were the true one outside; and so far outside, were it inside."""
+    inside = max(estimate.p_not_above(comparison.low), estimate.p_not_below(comparison.high))
+    outside = min(estimate.p_not_below(comparison.low), estimate.p_not_above(comparison.high))
+    return inside, outside
+
+
+def _evidence(estimates: Sequence[tuple[Comparison, Estimate]], inside: Sequence[float], count: int) -> str:
+    """How many hold, and of the least certain ones the effect and its interval."""
+    ranked = sorted(zip(inside, estimates, strict=True), key=lambda pair: -pair[0])
+    texts = [f"{c.name}: {e.mean:{c.sign}.1f} ± {e.half:.1f} points" for _, (c, e) in ranked[:SHOWN]]
+    seeds, videos = estimates[0][1].seeds, estimates[0][1].videos
+    texts[-1] += f", {seeds} seeds x {videos} videos"
+    if count == 1:
+        return texts[0]
+    more = f"; {len(ranked) - SHOWN} more are surer" if len(ranked) > SHOWN else ""
+    return f"{sum(p <= SIDE for p in inside)} of {count} hold; " + "; ".join(texts) + more
+
+
+def _per_video(frame: pd.DataFrame, contrast: Contrast) -> np.ndarray | None:
+    """(seeds, videos) of a sum of accuracies, of the seeds that have all of them; None if none has."""
+    parts = {what: what.right(frame) for what in contrast}
+    seeds = sorted(set.intersection(*(set(part) for part in parts.values())))
+    if not seeds:
+        return None
+    return sum(weight * np.stack([parts[what][seed] for seed in seeds]) for what, weight in contrast.items())  # type: ignore[return-value]
+
+
+def difference(first: Measured, second: Measured, low: float = -math.inf, high: float = math.inf) -> Comparison:
+    """The accuracy of the first less that of the second, between two bounds."""
+    return Comparison(f"{first} - {second}", {first: 1.0, second: -1.0}, low, high)
 
 
 def more_accurate(
     frame: pd.DataFrame, pairs: Sequence[tuple[str | Measured, str | Measured]], least: float = 0.0
 ) -> Verdict:
-    """Whether the first of each pair, rows by name or as measured, is `higher` than the second."""
+    """Whether the first of each pair, rows by name or as measured, is more accurate than the second by some points."""
     compared = [[Measured(what) if isinstance(what, str) else what for what in pair] for pair in pairs]
-    verdicts = [higher(frame, first, second, least) for first, second in compared]
-    return all_hold(verdicts) if len(verdicts) > 1 else verdicts[0]
+    return within(frame, [difference(first, second, least) for first, second in compared])
+
+
+def rising(frame: pd.DataFrame, numbers: Mapping[str, float], unit: str) -> Verdict:
+    """Whether accuracy rises with a number that each row has: the slope of the straight line through all rows."""
+    contrast = {Measured(row): weight for row, weight in zip(numbers, slope([*numbers.values()]), strict=True)}
+    return within(frame, [Comparison(f"slope a {unit}", contrast, low=0.0)])
+
+
+def slope(values: Sequence[float]) -> list[float]:
+    """Numbers to multiply the heights of points at some values with, for the slope of the line through them."""
+    centred = np.array(values, dtype=float) - np.mean(values)
+    return (centred / (centred**2).sum()).tolist()
+
+
+def mean_difference(first: Sequence[Measured], second: Sequence[Measured]) -> dict[Measured, float]:
+    """The mean accuracy of the first less that of the second."""
+    return {what: sign / len(group) for sign, group in ((1, first), (-1, second)) for what in group}
 
 
 def fewer_weights(frame: pd.DataFrame, row: str, others: Sequence[str]) -> Verdict:
@@ -112,44 +183,6 @@ def fewer_weights(frame: pd.DataFrame, row: str, others: Sequence[str]) -> Verdi
 def yes_or_no(holds: bool, evidence: str) -> Verdict:
     """A verdict that is never undecided."""
     return Verdict("holds" if holds else "does not hold", evidence)
-
-
-def difference_at_least(first: float, second: float, n: int, least: float) -> Verdict:
-    """Whether accuracy `first` exceeds `second` by `least` points, by a 95 % interval over the n clips of each.
-
-    The clips are taken as independent samples, which for nets tested on the same clips is cautious.
-    """
-    variance = sum(p * (100 - p) / n for p in (first, second))
-    half, difference = 1.96 * variance**0.5, first - second
-    return _by_interval(difference, half, least, f"{first:.1f} - {second:.1f} = {difference:.1f} ± {half:.1f} points")
-
-
-def paired_difference(first: pd.Series, second: pd.Series, least: float = 0.0, finest: float = 0.0) -> Verdict:
-    """Whether accuracy `first` exceeds `second` by `least` points: Student's 95 % interval over seeds that both have.
-
-    Args:
-        first, second: accuracy in percent by seed; their names go into the evidence.
-        least: points by which it must be higher.
-        finest: points that one video more or less is: the interval reaches as far at least, since seeds whose counts
-            differ alike by chance would leave it no width.
-    """
-    difference = (first - second).dropna()
-    n = len(difference)
-    if not n:
-        return Verdict("not run", f"no seed of {first.name} and {second.name}")
-    mean = float(difference.mean())
-    pair = f"{first.name} - {second.name}"
-    if n < FEWEST_SEEDS:
-        return Verdict("undecided", f"{pair}: {mean:+.1f} points, {n} of at least {FEWEST_SEEDS} seeds")
-    half = max(float(student.ppf(0.975, n - 1)) * float(difference.std()) / n**0.5, finest)
-    return _by_interval(mean, half, least, f"{pair}: {mean:+.1f} ± {half:.1f} points, {n} seeds")
-
-
-def _by_interval(difference: float, half: float, least: float, evidence: str) -> Verdict:
-    """Whether a difference exceeds `least`; undecided where its interval, of width 2 `half`, contains that."""
-    if abs(difference - least) <= half:
-        return Verdict("undecided", evidence)
-    return yes_or_no(difference > least, evidence)
 
 
 def summarise(outcomes: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """`reproduce` loads the runs that are stored and trains the others."""
 
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pandas as pd
 import torch
 
 from cpnet import results
+from cpnet.engine.checkpoint import snapshot_of
 from cpnet.engine.machine import Machine, in_process_group, is_main_process
 from cpnet.engine.training import execute
 from cpnet.experiments.costs import print_plan
@@ -105,7 +107,10 @@ def train_and_store(run: Run, machine: Machine, out: Path) -> None:
     here = replace(machine, position=line_of_worker(), title=run.title, folder=run.folder())
     record, model = execute(run.training, here)
     if is_main_process():
-        results.write(run.labels | record, out, model.state_dict() if run.training.keeps_weights else None)
+        path = results.write(run.labels | record, out, model.state_dict() if run.training.keeps_weights else None)
+        for epoch in run.training.snapshots:
+            snapshot = snapshot_of(epoch)
+            shutil.copyfile(run.folder() / snapshot, path.with_suffix(f".{snapshot}"))
         run.training.finish(run.folder())
     if in_process_group():
         torch.distributed.barrier()  # what comes next may start from this result

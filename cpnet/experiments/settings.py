@@ -1,6 +1,7 @@
 """Settings of trainings on videos, by profile: one knob for data, network size and place."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from cpnet.data.layouts import Dataset
 from cpnet.engine.protocols import Protocol
@@ -33,21 +34,50 @@ class Scale:
     epochs: int
 
 
-KINETICS = {
-    "smoke": Scale(train=100, val=50, height=40, size=32, width=8, epochs=1),
-    "cpu": Scale(train=2000, val=500, height=56, size=48, width=16, epochs=10),
-    "gpu": Scale(train=8000, val=2000, height=128, size=112, width=64, epochs=10),
-}
-SOMETHING = {
-    "smoke": Scale(train=56, val=28, height=40, size=32, width=8, epochs=1),
-    "cpu": Scale(train=2000, val=500, height=72, size=56, width=16, epochs=10),
-    "gpu": Scale(train=8000, val=2000, height=128, size=112, width=64, epochs=15),
+SCALES: dict[Dataset, dict[str, Scale]] = {
+    "kinetics": {
+        "smoke": Scale(train=100, val=50, height=40, size=32, width=8, epochs=1),
+        "cpu": Scale(train=2000, val=1000, height=56, size=48, width=16, epochs=10),
+        "gpu": Scale(train=8000, val=2000, height=128, size=112, width=64, epochs=10),
+    },
+    "something": {
+        "smoke": Scale(train=56, val=28, height=40, size=32, width=8, epochs=1),
+        "cpu": Scale(train=2000, val=1000, height=72, size=56, width=16, epochs=10),
+        "gpu": Scale(train=8000, val=2000, height=128, size=112, width=64, epochs=15),
+    },
+    "jester": {
+        "smoke": Scale(train=54, val=27, height=40, size=32, width=8, epochs=1),
+        "cpu": Scale(train=2000, val=1000, height=72, size=56, width=16, epochs=10),
+        "gpu": Scale(train=8000, val=2000, height=128, size=112, width=64, epochs=15),
+    },
 }
 IMAGES = {"smoke": (96, 96, 1), "cpu": (9600, 960, 10), "gpu": (38400, 1920, 10)}  # train, val, epochs
 
-# CPNet in short trainings: a larger scale learns directions sooner (book/ambiguities.md).
-SHORT_SCALE: dict[Dataset, float] = {"something": 8.0, "kinetics": 32.0}
 SHORT_K = 8  # as in the released code
+
+
+class Knobs(NamedTuple):
+    """What short trainings choose by trials, as many for each network: the learning rate; and in CPNet the scale of
+    displacements, of which a larger one learns directions sooner (book/ambiguities.md)."""
+
+    lr: float
+    displacement_scale: float | None = None
+
+
+# Of each family of networks at each frame step, the best of its trials on clips made for choosing (see `trials`).
+KINETICS_KNOBS = {
+    ("c2d", 12): Knobs(2e-3),
+    ("c3d", 12): Knobs(2e-3),
+    ("nl", 12): Knobs(2e-3),
+    ("artnet", 12): Knobs(2e-3),
+    ("cpnet", 12): Knobs(2e-3, 32),
+    ("c2d", 4): Knobs(2e-3),
+    ("c3d", 4): Knobs(2e-3),
+    ("nl", 4): Knobs(2e-3),
+    ("artnet", 4): Knobs(2e-3),
+    ("cpnet", 4): Knobs(2e-3, 32),
+}
+SOMETHING_KNOBS = {"c2d": Knobs(4e-3), "c3d": Knobs(2e-3), "nl": Knobs(4e-3), "cpnet": Knobs(4e-3, 32)}
 SHORT = Recipe(batch_size=16, optimizer="adamw", schedule="one_cycle", weight_decay=0.01, bn_schedule=False)
 SINGLE_CLIP = {"": Protocol()}
 
@@ -69,6 +99,7 @@ def kinetics(
     seed: int,
     protocols: dict[str, Protocol] = SINGLE_CLIP,
     frame_step: int = 12,
+    knobs: Knobs | None = None,
 ) -> VideoTraining:
     """Kinetics: clips of 8 frames, every 12th or every 4th of the video; from pretrained weights of frames."""
     if check_profile(profile) == "paper":
@@ -79,26 +110,27 @@ def kinetics(
             recipe=Recipe((Phase(100, 8, frame_step, 0.01),)),
             protocols=protocols,
         )
-    short = _short("kinetics", KINETICS[profile], network, profile, seed, Phase(1, 8, frame_step, 2e-3))
-    return replace(short, protocols=protocols, init=pretraining(profile))
+    knobs = knobs or KINETICS_KNOBS[network.name.partition("_")[0], frame_step]
+    training = short("kinetics", network, profile, seed, knobs, frame_step)
+    return replace(training, protocols=protocols, init=pretraining(profile))
 
 
 def pretraining(profile: str) -> VideoTraining:
     """C2D on still images of the stand-in for Kinetics: what ImageNet is to the paper."""
     train, val, epochs = IMAGES[profile]
-    short = _short("kinetics", KINETICS[profile], Network("c2d_resnet18"), profile, 0, Phase(1, 1, 1, 4e-3))
-    assert short.data.rendered is not None
-    spec = replace(short.data.rendered, name="images", train=train, val=val)
+    training = short("kinetics", Network("c2d_resnet18"), profile, 0, Knobs(4e-3), 1)
+    assert training.data.rendered is not None
+    spec = replace(training.data.rendered, name="images", train=train, val=val)
     return replace(
-        short,
-        data=replace(short.data, name="images", augmentation="released", rendered=spec),
-        recipe=replace(short.recipe, batch_size=64, phases=(Phase(epochs, 1, 1, 4e-3),)),
+        training,
+        data=replace(training.data, name="images", augmentation="released", rendered=spec),
+        recipe=replace(training.recipe, batch_size=64, phases=(Phase(epochs, 1, 1, 4e-3),)),
         keeps_weights=True,
     )
 
 
 def something(
-    network: Network, profile: str, seed: int, protocols: dict[str, Protocol], lr: float = 4e-3
+    network: Network, profile: str, seed: int, protocols: dict[str, Protocol], knobs: Knobs | None = None
 ) -> VideoTraining:
     """Something-Something, of Table 5(a)."""
     if check_profile(profile) == "paper":
@@ -111,19 +143,21 @@ def something(
             recipe=Recipe(phases, decay_epochs=20),
             protocols=protocols,
         )
-    short = _short("something", SOMETHING[profile], network, profile, seed, Phase(1, 8, 4, lr))
-    return replace(short, protocols=protocols)
+    knobs = knobs or SOMETHING_KNOBS[network.name.partition("_")[0]]
+    return replace(short("something", network, profile, seed, knobs, 4), protocols=protocols)
 
 
-def _short(name: Dataset, scale: Scale, network: Network, profile: str, seed: int, phase: Phase) -> VideoTraining:
-    """A short training on a stand-in."""
+def short(name: Dataset, network: Network, profile: str, seed: int, knobs: Knobs, frame_step: int) -> VideoTraining:
+    """A short training on a stand-in, on clips of 8 frames."""
+    scale = SCALES[name][profile]
     if network.name.startswith("cpnet"):
-        network = replace(network, k=network.k or SHORT_K, displacement_scale=SHORT_SCALE[name])
+        network = replace(network, k=network.k or SHORT_K, displacement_scale=knobs.displacement_scale)
     stem: Stem = "112" if profile == "gpu" else "112_no_pool"
     spec = Spec(name, scale.train, scale.val, scale.height, seed=0)
     return VideoTraining(
         seed=seed,
         network=replace(network, width=scale.width, stem=stem, dropout=0.0),
-        data=VideoData(name, size=scale.size, augmentation="none", rendered=spec),
-        recipe=replace(SHORT, phases=(replace(phase, epochs=scale.epochs),)),
+        data=VideoData(name, size=scale.size, augmentation="none", clip_rule="symmetric", rendered=spec),
+        recipe=replace(SHORT, phases=(Phase(scale.epochs, 8, frame_step, knobs.lr),)),
+        keeps_weights=seed == 0,
     )

@@ -3,10 +3,21 @@
 from collections.abc import Sequence
 from functools import partial
 from itertools import permutations
+from math import log2
 
 import pandas as pd
 
-from cpnet.experiments.claims import PAIRED, Claim, Measured, more_accurate
+from cpnet.experiments.claims import (
+    PAIRED,
+    Claim,
+    Comparison,
+    Measured,
+    Verdict,
+    mean_difference,
+    more_accurate,
+    slope,
+    within,
+)
 from cpnet.experiments.kinetics_rows import K_VALUES, STAND_IN, seeds, two_modules
 from cpnet.experiments.table import Column, Table
 
@@ -23,6 +34,31 @@ def alike(k: int) -> Measured:
     return Measured(f"k{k}", f"k{k}")
 
 
+def _alike_is_best(frame: pd.DataFrame) -> Verdict:
+    """The diagonal of the table above all other cells, and above those beside it, in the mean."""
+    diagonal = [alike(k) for k in K_VALUES]
+    off = [Measured(f"k{k}", f"k{i}") for k, i in permutations(K_VALUES, 2)]
+    near = [Measured(f"k{k}", f"k{i}") for k, i in permutations(K_VALUES, 2) if max(k, i) == 2 * min(k, i)]
+    cells = {"all other cells": off, "the cells beside it": near}
+    return within(
+        frame,
+        [Comparison(f"diagonal - {name}", mean_difference(diagonal, group), 0.0) for name, group in cells.items()],
+    )
+
+
+def _rises_and_falls(frame: pd.DataFrame) -> Verdict:
+    """Over log2 k, trained and tested alike, a slope above 0 up to the best k, and below 0 from there."""
+    up, down = [k for k in K_VALUES if k <= BEST_K], [k for k in K_VALUES if k >= BEST_K]
+    slopes = [dict(zip(map(alike, ks), slope([log2(k) for k in ks]), strict=True)) for ks in (up, down)]
+    return within(
+        frame,
+        [
+            Comparison(f"slope up to k = {BEST_K}, a doubling", slopes[0], low=0.0),
+            Comparison(f"slope from k = {BEST_K}, a doubling", slopes[1], high=0.0),
+        ],
+    )
+
+
 TABLE = Table(
     name="table3b",
     title="Table 3(b)",
@@ -33,7 +69,13 @@ TABLE = Table(
     columns=tuple(columns()),
     claims=(
         Claim(
-            "each k of training is best tested with the same k",
+            "testing with the k of training is best",
+            "paper",
+            f"mean top-1 of the diagonal above that of all other cells, and of those beside it; {PAIRED}",
+            _alike_is_best,
+        ),
+        Claim(
+            "and is best for each k",
             "paper",
             f"top-1 on the diagonal above each other cell of its row; {PAIRED}",
             partial(
@@ -41,7 +83,13 @@ TABLE = Table(
             ),
         ),
         Claim(
-            f"the best k is {BEST_K}, falling on both sides",
+            f"accuracy rises with k up to {BEST_K}, and falls from there",
+            "paper",
+            f"slopes of top-1 over log2 k, trained and tested alike; {PAIRED}",
+            _rises_and_falls,
+        ),
+        Claim(
+            f"and k = {BEST_K} is better than each other k",
             "paper",
             f"top-1 at k = {BEST_K} above each other k, trained and tested alike; {PAIRED}",
             partial(more_accurate, pairs=[(alike(BEST_K), alike(k)) for k in K_VALUES if k != BEST_K]),

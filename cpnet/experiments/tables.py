@@ -5,8 +5,20 @@ from difflib import get_close_matches
 
 import pandas as pd
 
-from cpnet.experiments import architectures, run_time, table1, table3a, table3b, table3c, table3d, table4, table5a
-from cpnet.experiments.claims import summarise
+from cpnet.experiments import (
+    architectures,
+    leaks,
+    run_time,
+    table1,
+    table3a,
+    table3b,
+    table3c,
+    table3d,
+    table4,
+    table5a,
+    trials,
+)
+from cpnet.experiments.claims import OUTCOMES, summarise
 from cpnet.experiments.run import Run
 from cpnet.experiments.settings import pretraining
 from cpnet.experiments.table import Table
@@ -24,13 +36,15 @@ TABLES = {
         table1.LIVE,
         architectures.TABLE,
         PRETRAIN,
+        leaks.TABLE,
+        trials.TABLE3,
         table3a.TABLE,
         table3b.TABLE,
         table3c.TABLE,
         table3d.TABLE,
         table4.TABLE,
         table5a.TABLE,
-        table5a.SEARCH,
+        trials.TABLE5A,
         Table(name="table5b", title="Table 5(b)", subject="Jester v1"),
         run_time.TABLE,
     )
@@ -71,7 +85,14 @@ def scorecard() -> pd.DataFrame:
     """One line a table of the paper: what its claims come out as, from stored results, and on which data."""
     lines = []
     for table in (table for table in TABLES.values() if table.title):
-        outcomes = table.judge()["outcome"].tolist()
-        held = f"{outcomes.count('holds')} of {len(outcomes)} hold" if outcomes else ""
-        lines.append((table.title, table.subject, summarise(outcomes), held, table.data))
-    return pd.DataFrame(lines, columns=["table", "subject", "outcome", "claims", "data"]).set_index("table")
+        judged = table.judge()
+        paper, ours = (judged.loc[judged["source"] == source, "outcome"].tolist() for source in ("paper", "ours"))
+        lines.append((table.title, table.subject, summarise(paper), counted(paper), counted(ours), table.data))
+    columns = ["table", "subject", "outcome", "claims of the paper", "claims of ours", "data"]
+    return pd.DataFrame(lines, columns=columns).set_index("table")
+
+
+def counted(outcomes: Sequence[str]) -> str:
+    """Such as "2 hold, 1 undecided"."""
+    words = {"holds": "hold", "does not hold": "do not hold"}
+    return ", ".join(f"{n} {words.get(o, o)}" for o in OUTCOMES if (n := outcomes.count(o)))

@@ -40,29 +40,62 @@ class Camera:
     zoom: Motion = 1.0
 
 
-def film(background: Image.Image, layers: Sequence[Layer], camera: Camera, shape: tuple[int, int, int]) -> np.ndarray:
-    """Frames (T, H, W, 3), uint8, of layers over a background; later layers hide earlier ones.
+@dataclass
+class Film:
+    """Layers that move over a background; later ones hide earlier ones.
 
-    Args:
+    Attributes:
         background: a square of side `WORLD`.
         shape: number of frames, height and width, (T, H, W).
+        backwards: whether it is shown backwards.
+        rate: frames a second.
     """
-    T, H, W = shape
-    cx, cy, zoom = (_each_frame(motion, T) for motion in (camera.x, camera.y, camera.zoom))
-    tracks = [[_each_frame(m, T) for m in (layer.x, layer.y, layer.radius, layer.angle)] for layer in layers]
-    frames = np.empty((T, H, W, 3), dtype=np.uint8)
-    pixels = background.width / WORLD
-    for t in range(T):
-        unit = H * zoom[t]  # pixels
-        step = pixels / unit
-        left, top = ((c + WORLD / 2) * pixels - n / 2 * step for c, n in ((cx[t], W), (cy[t], H)))
-        frame = background.transform((W, H), Image.Transform.AFFINE, (step, 0, left, 0, step, top), _BILINEAR)
-        for layer, (x, y, radius, angle) in zip(layers, tracks, strict=True):
-            centre = (W / 2 + (x[t] - cx[t]) * unit, H / 2 + (y[t] - cy[t]) * unit)
-            image = layer.image if isinstance(layer.image, Image.Image) else layer.image[t]
-            _paste(frame, image, centre, radius[t] * unit, angle[t])
-        frames[t] = np.asarray(frame)
-    return frames
+
+    background: Image.Image
+    layers: Sequence[Layer]
+    camera: Camera
+    shape: tuple[int, int, int]
+    backwards: bool = False
+    rate: float = 1.0
+
+    def frames(self) -> np.ndarray:
+        """(T, H, W, 3), uint8, as shown."""
+        T, H, W = self.shape
+        cx, cy, zoom = self._camera()
+        tracks = self._tracks()
+        frames = np.empty((T, H, W, 3), dtype=np.uint8)
+        pixels = self.background.width / WORLD
+        for t in range(T):
+            step = pixels / (H * zoom[t])
+            left, top = ((c + WORLD / 2) * pixels - n / 2 * step for c, n in ((cx[t], W), (cy[t], H)))
+            frame = self.background.transform((W, H), Image.Transform.AFFINE, (step, 0, left, 0, step, top), _BILINEAR)
+            for layer, (x, y, radius, angle) in zip(self.layers, tracks, strict=True):
+                image = layer.image if isinstance(layer.image, Image.Image) else layer.image[t]
+                _paste(frame, image, (x[t], y[t]), radius[t], angle[t])
+            frames[t] = np.asarray(frame)
+        return frames[::-1] if self.backwards else frames
+
+    def corners(self) -> np.ndarray:
+        """(layers, T, 4, 2): x and y of the corners of each layer's square in pixels of the frames, as shown."""
+        x, y, radius, angle = self._tracks().transpose(1, 0, 2)  # (layers, T) each
+        turn = angle[..., None] + np.pi / 4 + np.pi / 2 * np.arange(4)  # (layers, T, 4)
+        reach = 2**0.5 * radius[..., None]
+        corners = np.stack([x[..., None] + reach * np.cos(turn), y[..., None] + reach * np.sin(turn)], -1)
+        return corners[:, ::-1] if self.backwards else corners
+
+    def _tracks(self) -> np.ndarray:
+        """(layers, 4, T): x, y and half side of each layer in pixels of the frame, and its angle, as filmed."""
+        T, H, W = self.shape
+        cx, cy, zoom = self._camera()
+        unit = H * zoom  # pixels
+        tracks = np.empty((len(self.layers), 4, T))
+        for track, layer in zip(tracks, self.layers, strict=True):
+            x, y, radius, angle = (_each_frame(m, T) for m in (layer.x, layer.y, layer.radius, layer.angle))
+            track[:] = W / 2 + (x - cx) * unit, H / 2 + (y - cy) * unit, radius * unit, angle
+        return tracks
+
+    def _camera(self) -> list[np.ndarray]:
+        return [_each_frame(motion, self.shape[0]) for motion in (self.camera.x, self.camera.y, self.camera.zoom)]
 
 
 def _paste(frame: Image.Image, image: Image.Image, centre: Point, radius: float, angle: float) -> None:
@@ -79,10 +112,20 @@ def _paste(frame: Image.Image, image: Image.Image, centre: Point, radius: float,
     frame.paste(patch, (x0, y0), patch)
 
 
-def played(random: Random, T: int) -> np.ndarray:
-    """(T,) progress of an action from 0 to 1, with some rest before and after."""
-    start, end = random.uniform(0, 0.15), random.uniform(0.85, 1)
-    return np.clip((np.linspace(0, 1, T) - start) / (end - start), 0, 1)
+def odd_length(random: Random, low: int, high: int) -> int:
+    """A number of frames from odd `low` to odd `high`, odd, so that clips that span as many can lie in the middle."""
+    return int(2 * random.randint(low // 2, (high + 1) // 2) + 1)
+
+
+def played(random: Random, T: int, frames: tuple[float, float], drift: float) -> np.ndarray:
+    """(T,) progress of an action from 0 to 1, with rest before and after; alike in both directions of time.
+
+    Args:
+        frames: how long the action takes, from and to.
+        drift: frames by which its middle is off that of the film, at most.
+    """
+    duration, middle = random.uniform(*frames), (T - 1) / 2 + random.uniform(-drift, drift)
+    return np.clip((np.arange(T) - middle) / duration + 0.5, 0, 1)
 
 
 def tremble(random: Random, T: int, size: float) -> np.ndarray:

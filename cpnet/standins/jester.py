@@ -12,13 +12,14 @@ from PIL import Image, ImageDraw
 from cpnet.standins.canvas import (
     PATCH,
     Camera,
+    Film,
     Layer,
     Motion,
     Random,
     background,
     cut,
     even,
-    film,
+    odd_length,
     played,
     texture,
     tremble,
@@ -27,7 +28,9 @@ from cpnet.standins.classes import Class, pairs
 from cpnet.standins.hand import FINGERS, FLAT, OPEN, THUMB, TWO_FINGERS, Pose, draw_hand, skin
 
 FPS = 12.0
-LENGTHS = (34, 42)  # frames
+LENGTHS = (35, 41)  # frames
+ACTION = (25.0, 34.0)  # frames
+DRIFT = 2.0  # frames
 ASPECT = 4 / 3
 
 
@@ -146,11 +149,11 @@ CLASSES: dict[str, Class] = pairs(
 }
 
 
-def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
-    """Frames (T, H, W, 3), uint8, of a clip of a gesture, and their rate a second."""
+def compose(name: str, height: int, random: Random) -> Film:
+    """A clip of a gesture."""
     chosen = CLASSES[name]
-    T = random.randint(*LENGTHS)
-    progress = played(random, T)
+    T = odd_length(random, *LENGTHS)
+    progress = played(random, T, ACTION, DRIFT)
     colours = skin(random)
     x, y, radius, angle = (
         random.uniform(*between) for between in ((-0.15, 0.15), (-0.05, 0.15), (0.2, 0.28), (-0.2, 0.2))
@@ -167,8 +170,7 @@ def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
         drawn = {pose: draw_hand(colours, pose) for pose in set(poses)}
         xs, ys = (place + tremble(random, T, 0.005) for place in (gesture.x, gesture.y))
         layers.append(Layer([drawn[pose] for pose in poses], xs, ys, gesture.radius, gesture.angle))
-    frames = film(wall, layers, Camera(), shape)
-    return (frames[::-1] if chosen.backwards else frames), FPS
+    return Film(wall, layers, Camera(), shape, chosen.backwards, FPS)
 
 
 def _person(random: Random, colours: np.ndarray) -> Image.Image:

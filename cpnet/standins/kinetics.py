@@ -2,20 +2,21 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from cpnet.standins.canvas import Camera, Layer, Random, even, film, tremble
+from cpnet.standins.canvas import Camera, Film, Layer, Random, even, odd_length, tremble
 from cpnet.standins.classes import Action, Class
 from cpnet.standins.pictures import OBJECTS, draw_object, draw_scene
 
 RATES = (15.0, 24.0, 25.0, 30000 / 1001, 30.0)  # frames a second
-LENGTHS = (96, 144)  # frames
+LENGTHS = (97, 143)  # frames
 ASPECTS = (3 / 4, 1.0, 4 / 3, 16 / 9)
 GROWTH = 1.25  # of the short side, at most
-EARLY = 3.5  # frames that the middle of a clip, at steps 4 and 12 on average, lies before that of the video
-CAMERA_MOTION = 0.1  # share of the clips in which the camera moves
+CAMERA_MOTION = 0.3  # share of the clips in which the camera moves
+TWIN_SIZES = (0.6, 0.9)  # of its own
+TWINS = (2, 4)  # look-alikes of the thing that acts, fewest and most
 
 
 @dataclass
@@ -36,8 +37,8 @@ class Shot:
         self.layer.x = self.layer.x + way * self.random.uniform(0.5, 0.7) * np.linspace(-0.5, 0.5, self.T)
 
     def progress(self) -> np.ndarray:
-        """(T,) from about -0.5 to 0.5, and 0 in the middle of a clip, so that partners are seen in the same places."""
-        return (np.arange(self.T) - (self.T - 1) / 2 + EARLY) / self.T
+        """(T,) from -0.5 to 0.5: partners are the same film backwards."""
+        return np.linspace(-0.5, 0.5, self.T)
 
     def side(self) -> float:
         """1 or -1: what looks the same in a mirror is not to be told by left and right."""
@@ -149,10 +150,10 @@ CLASSES: dict[str, Picture] = {
 }
 
 
-def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
-    """Frames (T, H, W, 3), uint8, of a clip of a class, and their rate a second; `height` is the least short side."""
+def compose(name: str, height: int, random: Random) -> Film:
+    """A clip of a class; `height` is the least short side."""
     chosen = CLASSES[name]
-    T = int(random.randint(*LENGTHS))
+    T = odd_length(random, *LENGTHS)
     aspect = ASPECTS[random.randint(len(ASPECTS))]
     short = even(height * random.uniform(1, GROWTH))
     H, W = (short, even(short * aspect)) if aspect >= 1 else (even(short / aspect), short)
@@ -164,18 +165,29 @@ def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
     way = np.linspace(-0.5, 0.5, T) * moving
     angle = random.uniform(0, 2 * np.pi)
     x, y = (tremble(random, T, 0.006) + 0.3 * part * way for part in (np.cos(angle), np.sin(angle)))
-    camera = Camera(x, y, random.uniform(0.75, 1.35) ** way)
-    frames = film(draw_scene(chosen.scene, random, H), [*_bystanders(random), layer], camera, (T, H, W))
-    return frames, RATES[random.randint(len(RATES))]
+    camera = Camera(x, y, 1.35 ** (random.uniform(-1, 1) * way))  # in and out alike, or partners would differ in it
+    layers = [*_bystanders(random), *_twins(random, T, layer.image, radius, W / H), layer]
+    rate = RATES[random.randint(len(RATES))]
+    return Film(draw_scene(chosen.scene, random, H), layers, camera, (T, H, W), rate=rate)
 
 
-def render_still(object: str, scene: str, height: int, random: Random) -> Image.Image:
+def compose_still(object: str, scene: str, height: int, random: Random) -> Film:
     """A square picture of an object in a scene."""
     x, y, angle, cx, cy = random.uniform(-1, 1, 5) * (0.3, 0.3, 0.6, 0.15, 0.15)
     layer = Layer(draw_object(object, random), x, y, random.uniform(0.12, 0.28), angle)
     camera = Camera(cx, cy, random.uniform(0.85, 1.2))
     picture = draw_scene(scene, random, height)
-    return Image.fromarray(film(picture, [*_bystanders(random), layer], camera, (1, height, height))[0])
+    return Film(picture, [*_bystanders(random), layer], camera, (1, height, height))
+
+
+def _twins(random: Random, T: int, image: Any, radius: float, aspect: float) -> list[Layer]:
+    """Look-alikes of the thing that acts, a little smaller: some stand still, some drift sideways."""
+    twins = []
+    for _ in range(random.randint(TWINS[0], TWINS[1] + 1)):
+        x, y, drift = random.uniform(-1, 1, 3) * (0.45 * aspect, 0.45, 0.4)
+        path = drift * np.linspace(-0.5, 0.5, T) * random.randint(2)
+        twins.append(Layer(image, x + path, y, radius * random.uniform(*TWIN_SIZES), random.uniform(-0.3, 0.3)))
+    return twins
 
 
 def _bystanders(random: Random) -> list[Layer]:

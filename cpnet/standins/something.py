@@ -10,16 +10,31 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from cpnet.standins.canvas import PATCH, Camera, Layer, Random, background, even, film, played, thing, tremble
+from cpnet.standins.canvas import (
+    PATCH,
+    Camera,
+    Film,
+    Layer,
+    Random,
+    background,
+    even,
+    odd_length,
+    played,
+    thing,
+    tremble,
+)
 from cpnet.standins.classes import Class, pairs
 from cpnet.standins.hand import GRIP, draw_hand, skin
 
 # How hard the data are is frozen: book/data.md says how these were chosen.
 FPS = 12.0
-LENGTHS = (36, 48)  # frames
+LENGTHS = (33, 41)  # frames
+ACTION = (10.0, 13.0)  # frames: two or three of a clip of every fourth one, so that things jump
+DRIFT = 2.0  # frames: the whole action is in every clip of 29 frames
 ASPECT = 4 / 3
-ROOM = 0.3  # how far from the centre things are, at most, on average over time
-TRAVEL = (0.42, 0.58)
+ROOM = 0.3  # how far from the centre things are that do not move, at most
+PATHS = 0.15  # how far from the centre the middle of a path is, at most
+TRAVEL = (0.66, 0.84)
 ZOOM = (1.8, 2.4)
 RADII = (0.15, 0.22)
 HAND = 0.18
@@ -45,7 +60,7 @@ class Stage:
 
     def along(self, path: np.ndarray) -> np.ndarray:
         """A path at a random place: its ends may leave the frame, or its start would give away its direction."""
-        return path + self.random.uniform(-ROOM, ROOM)
+        return path + self.random.uniform(-PATHS, PATHS)
 
     def hold(self, angle: float) -> None:
         """Put the hand beside A, seen from A in direction `angle`, its fingers towards A."""
@@ -145,8 +160,8 @@ def hold_near(stage: Stage, gap: float, order: str = "bah") -> None:
 def show_photo(stage: Stage) -> None:
     """A is a photo, with a white border, held from below."""
     photo = Image.new("RGBA", (PATCH, PATCH), (245, 245, 240, 255))
-    inside = film(background(stage.random, 60), [Layer(thing(stage.random), 0, 0, 0.35)], Camera(), (1, 48, 48))
-    photo.paste(Image.fromarray(inside[0]), (8, 8))
+    inside = Film(background(stage.random, 60), [Layer(thing(stage.random), 0, 0, 0.35)], Camera(), (1, 48, 48))
+    photo.paste(Image.fromarray(inside.frames()[0]), (8, 8))
     stage.a.image, stage.a.radius = photo, stage.random.uniform(0.2, 0.26)
     stage.a.angle = stage.random.uniform(-0.15, 0.15)
     _place(stage)
@@ -176,7 +191,7 @@ def _along_line(stage: Stage, angle: float, a: np.ndarray, b: np.ndarray) -> Non
     both = np.concatenate([a, b])
     for axis, part in (("x", np.cos(angle)), ("y", np.sin(angle))):
         low, high = (part * both).min(), (part * both).max()
-        middle = stage.random.uniform(-ROOM, ROOM) - (low + high) / 2
+        middle = stage.random.uniform(-PATHS, PATHS) - (low + high) / 2
         setattr(stage.a, axis, middle + part * a)
         setattr(stage.b, axis, middle + part * b)
 
@@ -218,11 +233,11 @@ CLASSES: dict[str, Class] = pairs(
 }
 
 
-def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
-    """Frames (T, H, W, 3), uint8, of a clip of a class, and their rate a second."""
+def compose(name: str, height: int, random: Random) -> Film:
+    """A clip of a class."""
     chosen = CLASSES[name]
-    T = random.randint(*LENGTHS)
-    progress = played(random, T)
+    T = odd_length(random, *LENGTHS)
+    progress = played(random, T, ACTION, DRIFT)
     image = background(random, height, 0.35)
     a, b = (Layer(thing(random), 0, 0, random.uniform(*RADII), random.uniform(-0.6, 0.6)) for _ in range(2))
     stage = Stage(random, progress, a, b, Layer(draw_hand(skin(random), GRIP), 0, 0, HAND), Camera())
@@ -233,5 +248,4 @@ def render(name: str, height: int, random: Random) -> tuple[np.ndarray, float]:
     ]
     stage.camera.x, stage.camera.y = (c + tremble(random, T, 0.008) for c in (stage.camera.x, stage.camera.y))
     layers = clutter + [{"a": stage.a, "b": stage.b, "h": stage.hand}[which] for which in stage.order]
-    frames = film(image, layers, stage.camera, (T, height, even(ASPECT * height)))
-    return (frames[::-1] if chosen.backwards else frames), FPS
+    return Film(image, layers, stage.camera, (T, height, even(ASPECT * height)), chosen.backwards, FPS)

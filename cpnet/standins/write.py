@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -25,14 +25,14 @@ from cpnet.lock import locked
 from cpnet.progress import progress_bar
 from cpnet.results import write_atomically
 from cpnet.standins import jester, kinetics, something
-from cpnet.standins.canvas import Random
+from cpnet.standins.canvas import Film, Random
 from cpnet.standins.encode import write_jpegs, write_mp4, write_webm
 from cpnet.standins.pictures import OBJECTS, SCENES
 
 NAMES: tuple[Dataset, ...] = get_args(Dataset)
 VIDEOS: dict[str, ModuleType] = {"kinetics": kinetics, "something": something, "jester": jester}
 
-REVISION = 1  # raised when a change of code changes pictures
+REVISION = 2  # raised when a change of code changes pictures
 SPEC = "rendered.json"  # what a folder holds
 COMPLETE = "rendered.complete"  # there once all is written
 UNFINISHED = ".unfinished"  # folder of files that are being written
@@ -130,13 +130,19 @@ def clips_of(spec: Spec) -> list[Clip]:
 
 def class_names(name: Dataset) -> tuple[str, ...]:
     """Names of the classes of a stand-in, by label."""
-    return tuple(sorted(_renderers(name)))
+    return tuple(sorted(_composers(name)))
+
+
+def compose_clips(name: Dataset, labels: Sequence[str], size: int = 72, seed: int = 0) -> Iterator[Film]:
+    """A fresh clip of each class that is named."""
+    compose = _composers(name)
+    return (compose[label](size, _random(seed, "val", i)) for i, label in enumerate(labels))
 
 
 def examples(name: Dataset, size: int = 72, seed: int = 0) -> dict[str, np.ndarray]:
     """Frames (T, H, W, 3) of a freshly rendered clip of every class."""
-    render_class = _renderers(name)
-    return {label: render_class[label](size, _random(seed, "val", i))[0] for i, label in enumerate(class_names(name))}
+    labels = class_names(name)
+    return {label: film.frames() for label, film in zip(labels, compose_clips(name, labels, size, seed), strict=True)}
 
 
 def class_table(name: Dataset) -> pd.DataFrame:
@@ -175,15 +181,11 @@ def _random(seed: int, split: str, number: int) -> Random:
     return Random(np.random.SeedSequence(entropy).generate_state(4))
 
 
-def _renderers(name: Dataset) -> Mapping[str, Callable[[int, Random], tuple[np.ndarray, float]]]:
-    """By class, what renders a clip of it from a height and a source of draws."""
+def _composers(name: Dataset) -> Mapping[str, Callable[[int, Random], Film]]:
+    """By class, what composes a clip of it from a height and a source of draws."""
     if name == "images":
-        return {f"{object} ({scene})": partial(_render_image, object, scene) for object in OBJECTS for scene in SCENES}
-    return {label: partial(VIDEOS[name].render, label) for label in VIDEOS[name].CLASSES}
-
-
-def _render_image(object: str, scene: str, height: int, random: Random) -> tuple[np.ndarray, float]:
-    return np.asarray(kinetics.render_still(object, scene, height, random))[None], 1.0
+        return {f"{o} ({scene})": partial(kinetics.compose_still, o, scene) for o in OBJECTS for scene in SCENES}
+    return {label: partial(VIDEOS[name].compose, label) for label in VIDEOS[name].CLASSES}
 
 
 def _file(spec: Spec, split: str, number: int, label: str) -> tuple[str, str]:
@@ -202,13 +204,14 @@ def _file(spec: Spec, split: str, number: int, label: str) -> tuple[str, str]:
 
 def _render_clip(spec: Spec, out: Path, clip: Clip) -> None:
     random = _random(spec.seed, clip.split, clip.number)
-    frames, rate = _renderers(spec.name)[clip.label](spec.size, random)
+    film = _composers(spec.name)[clip.label](spec.size, random)
+    frames = film.frames()
     path, unfinished = out / clip.path, out / UNFINISHED / f"{os.getpid()}-{Path(clip.path).name}"
     unfinished.parent.mkdir(exist_ok=True)
     if spec.name == "kinetics":
-        write_mp4(unfinished, frames, rate, crf=18)
+        write_mp4(unfinished, frames, film.rate, crf=18)
     elif spec.name == "something":
-        write_webm(unfinished, frames, rate, crf=24)
+        write_webm(unfinished, frames, film.rate, crf=24)
     elif spec.name == "jester":
         write_jpegs(unfinished, frames)
     else:

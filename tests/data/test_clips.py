@@ -41,6 +41,37 @@ def test_random_clips_start_uniformly_wherever_they_fit():
     assert chi2 < 18.467  # upper 0.1 % point with 4 degrees of freedom
 
 
+# Lengths of the stand-ins, each with the clips that tables take of them
+FILMS = [((97, 143), (8, 12)), ((97, 143), (8, 4)), ((97, 143), (16, 6)), ((97, 143), (32, 3))]
+FILMS += [((33, 41), (8, 4)), ((33, 41), (16, 2)), ((35, 41), (8, 4))]
+
+
+def seen_too_early(clip, length):
+    """Frames by which the middle of a clip lies before that of its video."""
+    return (length - 1) / 2 - sum(clip) / len(clip)
+
+
+@pytest.mark.parametrize(("lengths", "shape"), FILMS)
+@pytest.mark.parametrize("num_clips", [1, 2, 3, 10, 25])
+def test_symmetric_clips_see_as_much_of_the_beginning_as_of_the_end(lengths, shape, num_clips):
+    every = range(lengths[0], lengths[1] + 1, 2)
+    early = [
+        sum(seen_too_early(clip, length) for clip in even_clips(length, *shape, num_clips, "symmetric")) / num_clips
+        for length in every
+    ]
+    assert max(map(abs, early)) <= 0.5 and abs(sum(early)) <= 0.5  # a half frame, either way in turn
+    released = [seen_too_early(even_clips(length, *shape, 1)[0], length) for length in every]
+    assert sum(released) / len(released) >= (shape[1] - 1) / 2
+
+
+@pytest.mark.parametrize(("lengths", "shape"), FILMS)
+def test_random_symmetric_clips_are_as_likely_backwards(lengths, shape):
+    for length in lengths:
+        starts = {random_clip(length, *shape, seeded(seed), "symmetric")[0] for seed in range(1000)}
+        last = (shape[0] - 1) * shape[1]
+        assert starts == {length - 1 - last - start for start in starts} == set(range(length - last))
+
+
 @pytest.mark.parametrize("length", [1, 5, 8, 9, 31])
 def test_random_clips_are_runs_of_the_step(length):
     for seed in range(20):

@@ -8,6 +8,7 @@ from cpnet.engine.evaluate import score_videos
 from cpnet.engine.machine import Machine
 from cpnet.engine.protocols import PAPER_PROTOCOLS, Protocol
 from cpnet.engine.recipe import Phase
+from cpnet.engine.setting import VideoData
 from cpnet.models import create_model
 
 PHASE = Phase(num_frames=4, frame_step=1)
@@ -19,7 +20,7 @@ def index(tmp_path_factory):
 
 
 def make_views(index, protocol):
-    return protocol.views(index, PHASE, 16, decode_frames)
+    return protocol.views(index, PHASE, VideoData("jester", size=16), decode_frames)
 
 
 @pytest.mark.parametrize("name", PAPER_PROTOCOLS)

@@ -5,7 +5,7 @@ import pytest
 from cpnet import results
 from cpnet.experiments.claims import OUTCOMES
 from cpnet.experiments.settings import PROFILES
-from cpnet.experiments.tables import TABLES, find_table, scorecard, select_runs
+from cpnet.experiments.tables import TABLES, counted, find_table, scorecard, select_runs
 
 
 def test_every_stored_result_is_found_by_a_run_of_a_table_and_no_other_is_there():
@@ -56,6 +56,10 @@ def test_scorecard_has_a_row_a_table():
     assert list(card.index) == [table.title for table in TABLES.values() if table.title]
     assert set(card["outcome"]) <= set(OUTCOMES)
     assert card.loc["Table 5(b)", "outcome"] == "not run"
-    assert (card.loc[[f"Table 3({part})" for part in "abcd"], "outcome"] == "undecided").all()
-    assert card.loc["Table 4", "outcome"] == "holds"
-    assert card.loc["Tables 2, 6–8", ["outcome", "claims"]].tolist() == ["does not hold", "7 of 9 hold"]
+    counts = card.loc["Tables 2, 6–8", ["outcome", "claims of the paper", "claims of ours"]]
+    assert counts.tolist() == ["does not hold", "7 hold, 1 do not hold", "1 do not hold"]
+
+
+def test_claims_are_counted_by_outcome():
+    assert counted(["holds", "undecided", "holds"]) == "2 hold, 1 undecided"
+    assert counted([]) == ""

@@ -26,7 +26,7 @@ def statistics_of_clips(module, classes, count, seed=0):
     """(clips, frames, statistics) and labels; as many clips of each class."""
     statistics, labels = [], []
     for i in range(count):
-        frames, _ = module.render(classes[i % len(classes)], HEIGHT, np.random.RandomState([seed, i]))
+        frames = module.compose(classes[i % len(classes)], HEIGHT, np.random.RandomState([seed, i])).frames()
         chosen = np.linspace(0, len(frames) - 1, SAMPLED).round().astype(int)
         statistics.append([frame_statistics(frame) for frame in frames[chosen]])
         labels.append(i % len(classes))
