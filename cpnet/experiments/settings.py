@@ -63,6 +63,9 @@ class Knobs(NamedTuple):
     lr: float
     displacement_scale: float | None = None
 
+    def __str__(self) -> str:
+        return f"{self.lr:g}" + (f", scale {self.displacement_scale:g}" if self.displacement_scale else "")
+
 
 # Of each family of networks at each frame step, the best of its trials on clips made for choosing (see `trials`).
 KINETICS_KNOBS = {

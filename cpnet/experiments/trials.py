@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import pandas as pd
+
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
@@ -34,9 +36,9 @@ def name_of(name: str, knobs: Knobs) -> str:
     return f"{name}_lr{knobs.lr:g}{scale}"
 
 
-def tried(family: str) -> tuple[Knobs, ...]:
-    """As many for each family of networks."""
-    return TRIED_CPNET if family == "cpnet" else TRIED
+def tried(name: str) -> tuple[Knobs, ...]:
+    """As many for each network; its name begins with its family."""
+    return TRIED_CPNET if name.startswith("cpnet") else TRIED
 
 
 def _network(family: str, positions: str) -> Network:
@@ -67,3 +69,17 @@ TABLE5A = Table(
         for knobs in tried(family)
     },
 )
+
+
+def overview() -> pd.DataFrame:
+    """One line a network, and frame step on Kinetics: accuracy of each trial that is stored, and what is chosen."""
+    of_kinetics = {f"{family}_step{step}": knobs for (family, step), knobs in KINETICS_KNOBS.items()}
+    lines = []
+    for data, table, chosen in (("Kinetics", TABLE3, of_kinetics), ("Something-Something", TABLE5A, SOMETHING_KNOBS)):
+        stored = table.load().query("metric == 'val_top1'").set_index("row")["value"].to_dict()
+        for name, knobs in chosen.items():
+            top1 = {trial: stored.get(name_of(name, trial)) for trial in tried(name)}
+            texts = [f"{trial}: {'not run' if value is None else f'{value:.1f} %'}" for trial, value in top1.items()]
+            lines.append((data, name, *texts, str(knobs)))
+    columns = ["data", "network", "first trial", "second trial", "third trial", "chosen"]
+    return pd.DataFrame(lines, columns=columns).set_index(["data", "network"])
