@@ -73,14 +73,14 @@ KINETICS_KNOBS = {
     ("c3d", 12): Knobs(2e-3),
     ("nl", 12): Knobs(2e-3),
     ("artnet", 12): Knobs(2e-3),
-    ("cpnet", 12): Knobs(2e-3, 32),
+    ("cpnet", 12): Knobs(2e-3, 32.0),
     ("c2d", 4): Knobs(2e-3),
     ("c3d", 4): Knobs(2e-3),
     ("nl", 4): Knobs(2e-3),
     ("artnet", 4): Knobs(2e-3),
-    ("cpnet", 4): Knobs(2e-3, 32),
+    ("cpnet", 4): Knobs(2e-3, 32.0),
 }
-SOMETHING_KNOBS = {"c2d": Knobs(4e-3), "c3d": Knobs(2e-3), "nl": Knobs(4e-3), "cpnet": Knobs(4e-3, 32)}
+SOMETHING_KNOBS = {"c2d": Knobs(4e-3), "c3d": Knobs(2e-3), "nl": Knobs(4e-3), "cpnet": Knobs(4e-3, 32.0)}
 SHORT = Recipe(batch_size=16, optimizer="adamw", schedule="one_cycle", weight_decay=0.01, bn_schedule=False)
 SINGLE_CLIP = {"": Protocol()}
 

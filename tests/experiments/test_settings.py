@@ -1,7 +1,7 @@
 import pytest
 
 from cpnet.engine.setting import Network
-from cpnet.experiments.settings import PROFILES, SINGLE_CLIP, check_profile, kinetics, pretraining, something
+from cpnet.experiments.settings import PROFILES, SINGLE_CLIP, Knobs, check_profile, kinetics, pretraining, something
 from cpnet.standins import class_names
 
 CPNET, C2D = Network("cpnet_resnet18"), Network("c2d_resnet18")
@@ -19,7 +19,7 @@ def test_only_the_published_profile_has_official_data_and_augmentation(setting, 
     assert (found.data.rendered is None) == published == (found.network.pretrained == "imagenet")
     assert found.data.augmentation == ("released" if published else "none")
     assert found.recipe.optimizer == ("sgd" if published else "adamw")
-    assert found.network.displacement_scale == (None if published else {kinetics: 32, something: 8}[setting])
+    assert found.network.displacement_scale == (None if published else 32.0)
 
 
 @pytest.mark.parametrize("profile", ["smoke", "cpu", "gpu"])
@@ -34,7 +34,9 @@ def test_every_class_of_a_stand_in_is_trained_and_tested(setting, profile):
 def test_arguments_of_cpnet_go_to_cpnet_only():
     assert make(something, "cpu", C2D).network.arguments() == {"width": 16, "stem": "112_no_pool", "dropout": 0.0}
     own = {"k": 8, "displacement_scale": 8.0}
-    assert make(something, "cpu").network.arguments() == make(something, "cpu", C2D).network.arguments() | own
+    given = something(CPNET, "cpu", 0, SINGLE_CLIP, Knobs(1e-3, 8.0))
+    assert given.network.arguments() == make(something, "cpu", C2D).network.arguments() | own
+    assert given.recipe.phases[0].lr == 1e-3
     assert make(something, "cpu", Network("cpnet_resnet18", k=3)).network.k == 3
 
 
