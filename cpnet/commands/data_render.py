@@ -14,7 +14,7 @@ def data_render(
     *,
     out: Path,
     train: int = 2000,
-    val: int = 500,
+    val: int = 1000,
     size: int = 72,
     seed: int = 0,
     jobs: int = 2,

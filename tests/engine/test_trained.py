@@ -40,7 +40,7 @@ def test_a_stored_result_gives_its_network(few_clips, roots):
 
 def test_what_has_no_weights_is_named(run, tmp_path):
     run, _ = run
-    with pytest.raises(FileNotFoundError, match=r"no weights beside .*cpnet--paper--seed0.*json: train it anew"):
+    with pytest.raises(FileNotFoundError, match=r"cpnet--paper--seed0.*safetensors is not kept: train it anew"):
         cpnet.load(run.stored())
     (run.folder() / "checkpoints.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"no checkpoint in .* yet"):

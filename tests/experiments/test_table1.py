@@ -18,7 +18,7 @@ def stored():
 def frame(profile="cpu", **accuracies):
     """Results {row: validation accuracies, one a seed}."""
     rows = [
-        measured({row: {("val_top1", ""): value, ("train_top1", ""): value}}, profile, seeds=(seed,))
+        measured({row: {("val_top1", ""): value, ("train_top1", ""): value}}, profile, seeds=(seed,), n=1100)
         for row, values in accuracies.items()
         for seed, value in enumerate(values)
     ]
@@ -56,25 +56,29 @@ def test_the_paper_s_claims_hold_in_the_stored_results(stored):
     assert others["value"].between(21, 29).all()
 
 
+GUESSES = {"cpnet": [99] * 5, "nl": [25, 26, 25], "artnet": [25] * 3, "trn": [24, 25, 24]}
+GUESSES["cpnet_no_displacement"] = [25, 25, 26]
+
+
 def test_claims_hold_when_the_numbers_do():
-    found = judged(cpnet=[98] * 5, nl=[25, 26], artnet=[25, 25], trn=[24, 25], cpnet_no_displacement=[25])
-    assert found == ["holds"] * 5
+    assert judged(**GUESSES) == ["holds"] * 5
 
 
 @pytest.mark.parametrize(
     ("change", "outcome"),
     [
-        ({"cpnet": [98, 98, 98, 98, 97.0]}, "does not hold"),
-        ({"cpnet": [98, 98]}, "undecided"),
-        ({"nl": [25, 40]}, "does not hold"),
-        ({"nl": [25]}, "undecided"),
+        ({"cpnet": [90, 91, 90, 92, 91]}, "does not hold"),
+        ({"cpnet": [99, 99, 99, 99, 80]}, "undecided"),
+        ({"cpnet": [99, 99]}, "undecided"),
+        ({"nl": [38, 40, 42]}, "does not hold"),
+        ({"nl": [25, 25]}, "undecided"),
+        ({"nl": [25, 25, 34]}, "undecided"),
         ({"trn": []}, "not run"),
-        ({"cpnet_no_displacement": [60]}, "does not hold"),
+        ({"cpnet_no_displacement": [60, 60, 61]}, "does not hold"),
     ],
 )
 def test_a_claim_comes_out_as_its_numbers_say(change, outcome):
-    data = {"cpnet": [98] * 5, "nl": [25, 26], "artnet": [25, 25], "trn": [24, 25], "cpnet_no_displacement": [25]}
-    found = judged(**data | change)
+    found = judged(**GUESSES | change)
     assert sorted(found) == sorted([outcome, *["holds"] * 4])
 
 
