@@ -43,10 +43,13 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(f"error: {_unknown(args)}\n\n{USAGE}")
     try:
         _run(name, args[words:])
-    except (ValueError, FileNotFoundError, FloatingPointError, TimeoutError) as error:
-        sys.exit(f"error: {error}")
     except BrokenPipeError:  # such as by `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, FloatingPointError, TimeoutError) as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        said = f"{error.filename} cannot be used ({error.strerror}): give another place" if error.errno else str(error)
+        sys.exit(f"error: {said}")
     except KeyboardInterrupt:
         print("stopped: the same command goes on from the last checkpoint, where there is one", file=sys.stderr)
         sys.exit(130)

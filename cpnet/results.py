@@ -204,6 +204,22 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
+def check_writable(path: Path) -> None:
+    """Before long work: whether a file can be written there, creating the folders above it.
+
+    Raises:
+        ValueError: it cannot; the message says why.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError("it is a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written ({error.strerror or error}): give another file") from error
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file, and the folders above it: readers see all of it or none."""
     path.parent.mkdir(parents=True, exist_ok=True)

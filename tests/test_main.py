@@ -10,11 +10,13 @@ import pytest
 import torch
 from helpers import read_scores
 from made_jester import make_jester
+from odd_videos import make
 
 from cpnet.__main__ import COMMANDS, main
 from cpnet.experiments.tables import select_runs
 from cpnet.results import REPOSITORY
 
+NOWHERE = "/sys/kernel/cpnet"  # where nobody can write, the superuser neither
 TEXTS = ("README.md", "CONTRIBUTING.md", "results/README.md", "book/*.md", "notebooks/*.ipynb", "cpnet/**/*.py")
 
 
@@ -54,7 +56,7 @@ def test_the_setting_of_a_row_is_printed_whole(capsys):
     main(["config", "table3b", "k8"])
     out = capsys.readouterr().out
     assert "# python -m cpnet reproduce table3b --rows k8 --seeds 0" in out
-    assert "# test k = 8, paper: 60.7*" in out and "stored 3 of 3, minutes a run: " in out
+    assert "# test k = 8, paper: 60.7*" in out and "minutes a run: " in out
     parts = [line.partition(": ") for line in out.splitlines() if not line.startswith("#")]
     setting = {name: json.loads(part) for name, _, part in parts}
     (run,) = select_runs("table3b", rows=("k8",), seeds=(0,))
@@ -102,6 +104,13 @@ def test_documented_commands_exist():
         (["summary", "cpnet_toy", "--num-frames", "0"], "error: --num-frames 0: give 1 or more"),
         (["summary", "c2d_resnet18", "--k", "3"], "error: c2d_resnet18 takes no argument k"),
         (["summary", "cpnet_resnet18", "--positions", "7"], "error: positions='7': choose one of 1, 2, 4"),
+        (["train", "--out", "x", "--device", "gpu"], "error: device='gpu': give cpu, cuda, cuda:1, ... or auto"),
+        (["evaluate", "x", "--device", "cuda:99"], "error: device='cuda:99': torch finds "),
+        (
+            ["reproduce", "table1_live", "--rerun", "--out", NOWHERE],
+            f"error: {NOWHERE}/new.json cannot be written (",
+        ),
+        (["data", "render", "jester", "--out", f"{NOWHERE}/x"], f"error: {NOWHERE} cannot be used ("),
     ],
 )
 def test_errors_say_what_is_wrong(arguments, message, monkeypatch):
@@ -109,6 +118,58 @@ def test_errors_say_what_is_wrong(arguments, message, monkeypatch):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert str(stop.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--per-class", f"{NOWHERE}/x.csv"], f"error: {NOWHERE}/x.csv cannot be written ("),
+        (["--dump", f"{NOWHERE}/x"], f"error: {NOWHERE}/x cannot be written ("),
+        (["--dump", "tests"], "error: tests cannot be written (it is a folder): give another file"),
+        (["--dump", "README.md/x"], "error: README.md/x cannot be written ("),
+        (["--split", "test", "--submission", "README.md"], "error: README.md/ids.csv cannot be written ("),
+    ],
+)
+def test_outputs_of_an_evaluation_are_probed_before_it(trained, options, message, monkeypatch, capsys):
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", str(trained[1]), "--data-root", str(trained[0]), *options])
+    assert str(stop.value).startswith(message) and not capsys.readouterr().out
+
+
+def test_the_list_of_a_check_is_probed_before_it(trained, capsys):
+    with pytest.raises(SystemExit, match=rf"error: {NOWHERE}/list cannot be written"):
+        main(["data", "check", str(trained[0]), "--dataset", "jester", "--out", f"{NOWHERE}/list"])
+    assert not capsys.readouterr().out
+
+
+def test_a_training_names_a_folder_that_it_cannot_write(trained):
+    with pytest.raises(SystemExit, match=rf"error: {NOWHERE} cannot be used \(Permission denied\): give another place"):
+        main(["train", "--out", NOWHERE, "--data-root", str(trained[0]), *OWN])
+
+
+def test_rows_that_cannot_be_used_count_as_errors(trained, capsys, tmp_path):
+    root, folder = trained
+    shutil.copytree(root, tmp_path / "data")
+    with (tmp_path / "data" / "jester-v1-validation.csv").open("a") as lines:
+        lines.write("99;Purple\n;Blue\n")
+    main(["evaluate", str(folder), "--data-root", str(tmp_path / "data"), "--per-class", str(tmp_path / "c.csv")])
+    out = capsys.readouterr().out
+    assert "jester val: 7 listed, 5 found" in out and "2 unusable rows: " in out
+    assert "5 of 7 videos scored, the others count as errors" in out
+    top1 = float(re.search(r"top-1 (\S+) %", out)[1])
+    assert top1 * 7 / 100 == pytest.approx(round(top1 * 7 / 100), abs=0.01)
+    assert pd.read_csv(tmp_path / "c.csv")["videos"].sum() == 5
+
+
+def test_what_decord_cannot_read_is_predicted_by_pyav(trained, capsys, tmp_path):
+    make(tmp_path, "stream.ts")
+    given = ["--checkpoint", str(trained[1]), "--protocol", "1x1", "--device", "cpu"]
+    main(["predict", str(tmp_path / "stream.ts"), *given])
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith("read by PyAV: decord would misread it: ") and len(lines) == 3
+    main(["predict", str(tmp_path / "stream.ts"), *given, "--backend", "pyav"])
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 def test_models_are_listed_with_their_weights(capsys):

@@ -7,8 +7,10 @@ from typing import Literal
 from tyro.conf import Positional
 
 from cpnet.data.check import check_videos
+from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import read_index
 from cpnet.data.quarantine import FILE_NAME, write_quarantine
+from cpnet.results import check_writable
 
 
 def data_check(
@@ -32,16 +34,19 @@ def data_check(
         deadline: seconds for 64 frames, after which a decoder is killed.
         out: file of the list; quarantine.jsonl in root, where indexes look for it, if none is given.
     """
-    problems, unlisted = [], 0
+    problems, unlisted, read = [], 0, IsolatedDecoder(backend, deadline)
+    out = root / FILE_NAME if out is None else out
+    check_writable(out)
     for split in splits:
         index = read_index(dataset, root, split, quarantine=False)
         print(index.summary())
         unlisted += len(index.missing) + len(index.malformed)
-        problems += check_videos(index.videos, root, backend=backend, jobs=jobs, deadline=deadline)
-    out = root / FILE_NAME if out is None else out
-    write_quarantine(out, problems)
+        problems += check_videos(index.videos, root, read, jobs=jobs)
     for problem in problems:
         print(f"{problem.path}: {problem.reason}")
+    for path, reason in read.by_pyav.items():
+        print(f"{path.relative_to(root)} is read by PyAV: {reason}")
+    write_quarantine(out, problems)
     print(f"{len(problems)} damaged videos listed in {out}")
     if problems or unlisted:
         sys.exit(1)

@@ -21,6 +21,7 @@ def evaluate(
     per_class: Path | None = None,
     dump: Path | None = None,
     submission: Path | None = None,
+    backend: Literal["decord", "pyav"] | None = None,
     machine: Annotated[Machine, arg(name="")] = Machine("auto", workers=2),  # noqa: B008, frozen
 ) -> None:
     """Test a trained network: top-1 and top-5 of a split, softmax averaged over the views of each video.
@@ -40,6 +41,7 @@ def evaluate(
         per_class: CSV file for the accuracy of each class, the worst first.
         dump: file for the scores of each video.
         submission: folder for the files that servers of test sets take; of split test only.
+        backend: what reads video files first; as in training if none is given.
         machine: where the test runs.
     """
     import pandas as pd
@@ -52,15 +54,19 @@ def evaluate(
 
     if submission is not None and split != "test":
         raise ValueError(f"--submission is for test sets: give --split test, not {split}")
-    trained = cpnet.load(checkpoint, which)
+    for file in (per_class, dump, submission and submission / "ids.csv"):
+        if file is not None:
+            results.check_writable(file)
+    trained = cpnet.load(checkpoint, which, backend)
     index = trained.index(split, machine.data_root)
+    print(index.summary())
     chosen = Protocol.parse(protocol, size=size, short_side=short_side, k=k, shuffled=shuffled)
     scores = trained.scores(index, chosen, machine)
     if not is_main_process():
         return
     labels = index.labels()
     found = Scores(scores, [video.id for video in index.listed], labels.tolist(), [*index.classes])
-    if (labels >= 0).all():
+    if (labels >= 0).any():
         correct = accuracy(scores, labels)
         changed = [f"k {k}"] * (k is not None) + ["shuffled"] * shuffled + [f"{which} checkpoint"]
         what = ", ".join([protocol, f"{index.dataset} {split}", *changed])
@@ -70,7 +76,7 @@ def evaluate(
         if unread:
             print(f"not scored: {', '.join(unread[:10])}{', ...' if len(unread) > 10 else ''}")
         if per_class is not None:
-            videos = labels.bincount(minlength=len(index.classes))
+            videos = labels[labels >= 0].bincount(minlength=len(index.classes))
             table = pd.DataFrame({"class": index.classes, "top1": correct.per_class, "videos": videos})
             results.write_atomically(per_class, table.sort_values("top1").to_csv(index=False).encode())
             print(f"accuracy of each class in {per_class}")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cpnet.data.decode import Backend, Reader
-from cpnet.data.isolated import DEADLINE, IsolatedDecoder
+from cpnet.data.decode import Reader
+from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Video
 from cpnet.data.quarantine import Problem
 from cpnet.progress import progress_bar
@@ -14,37 +14,29 @@ CHUNK = 64  # frames decoded at once, which bounds memory
 
 
 def check_videos(
-    videos: Sequence[Video],
-    root: Path,
-    *,
-    backend: Backend = "decord",
-    jobs: int = 2,
-    deadline: float = DEADLINE,
-    progress: bool = True,
+    videos: Sequence[Video], root: Path, read: IsolatedDecoder, *, jobs: int = 2, progress: bool = True
 ) -> list[Problem]:
     """Decode every frame of every video; a decoder that hangs or crashes costs its process, not the check.
 
     Args:
         root: folder of the data set; paths of problems are relative to it.
-        backend: what reads video files, see `cpnet.data.decode`.
+        read: what decodes; its deadline is for `CHUNK` frames.
         jobs: number of processes side by side.
-        deadline: seconds for `CHUNK` frames. Then the process is killed, and another takes its place.
 
     Returns:
         The videos that failed, in the order of `videos`.
 
     Raises:
-        ValueError: no process, or no time.
+        ValueError: no process.
     """
-    if jobs < 1 or deadline <= 0:
-        raise ValueError(f"jobs={jobs}, deadline={deadline:g}: give at least one process, and more than 0 seconds")
-    read = IsolatedDecoder(backend, deadline)  # each thread has a process of its own
+    if jobs < 1:
+        raise ValueError(f"jobs={jobs}: give at least one process")
 
     def screen(video: Video) -> Problem | None:
         reason = _reason(video.path, read.decode_in_child)
         return Problem(video.id, str(video.path.relative_to(root)), reason) if reason else None
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs) as pool:  # each thread has a decoder of its own
         found = pool.map(screen, videos)
         bar = progress_bar(progress, iterable=found, total=len(videos), desc="videos", unit="video")
         return [problem for problem in bar if problem is not None]

@@ -1,17 +1,20 @@
 """Reading frames by number, from video files and from folders of JPEG files."""
 
+import itertools
+import math
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-import torch  # noqa: F401, before decord: loaded after it, CUDA can hang
 from PIL import Image
 
 Backend = Literal["decord", "pyav"]
 UNREADABLE = (FileNotFoundError, ValueError)  # what `decode_frames` raises for a damaged video
+WITH_AN_INDEX = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # formats whose frames PyAV finds by their times
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 # Frame numbers, or a function that gives them for a number of frames.
 Indices = Sequence[int] | Callable[[int], Sequence[int]]
@@ -23,15 +26,16 @@ def decode_frames(path: Path, indices: Indices, backend: Backend = "decord") -> 
     """Frames of a video by number, in the order asked for.
 
     A process should use one backend only: decord and PyAV ship two versions of FFmpeg, which can clash.
+    `IsolatedDecoder` has a process for each, and gives decord only what it reads right.
 
     Args:
         path: a video file, a folder of JPEG files 00001.jpg, 00002.jpg, ..., or an image, a video of one frame.
         indices: frame numbers from 0, in any order, repeats allowed; or a function of the number of frames.
-        backend: what reads video files. PyAV reads more of them. decord 0.6 gives wrong frames at the very end of H.264
-            with open groups of pictures (encoders close them by default).
+        backend: what reads video files. PyAV reads every file as a player shows it. decord misreads those of which
+            `doubts` says why.
 
     Returns:
-        Frames (len(indices), H, W, 3), uint8 RGB.
+        Frames (len(indices), H, W, 3), uint8 RGB: those that a player shows, turned as it turns them.
 
     Raises:
         FileNotFoundError: no such file or folder.
@@ -50,14 +54,25 @@ def decode_frames(path: Path, indices: Indices, backend: Backend = "decord") -> 
 
 
 def _decode_folder(path: Path, indices: Indices) -> np.ndarray:
-    files = sorted(path.glob("*.jpg"))
-    chosen = choose_frames(path, indices, len(files))
-    expected = [f"{i:05d}.jpg" for i in range(1, len(files) + 1)]
-    names = [file.name for file in files]
-    if names != expected:
-        wrong = next(name for name in expected if name not in names)
-        raise ValueError(f"{path} has {len(files)} frames, but not {wrong}: fetch the video again")
-    return _decode_images(files, chosen)
+    names = [file.name for file in path.glob("*.jpg") if not file.name.startswith(".")]  # macOS leaves ._00001.jpg
+    chosen = choose_frames(path, indices, len(names))
+    frames, prefix, strange = _numbered(names)
+    first = 0 if 0 in frames else 1
+    gap = next((i for i in range(first, first + len(frames)) if i not in frames), None)
+    if strange:
+        raise ValueError(f"{path} has {strange[0]} beside {len(frames)} frames named {prefix}00001.jpg: remove it")
+    if gap is not None:
+        raise ValueError(f"{path} has {len(names)} frames, but not {prefix}{gap:05d}.jpg: fetch the video again")
+    return _decode_images([path / frames[first + i] for i in range(len(frames))], chosen)
+
+
+def _numbered(names: Sequence[str]) -> tuple[dict[int, str], str, list[str]]:
+    """Names of frames by number, what stands before it in most, and names that are not so."""
+    parsed = {name: re.fullmatch(r"(.*?)(\d+)\.jpg", name) for name in sorted(names)}
+    prefixes = Counter(match[1] for match in parsed.values() if match)
+    prefix = prefixes.most_common(1)[0][0] if prefixes else ""
+    frames = {int(match[2]): name for name, match in parsed.items() if match and match[1] == prefix}
+    return frames, prefix, [name for name in parsed if name not in frames.values()]
 
 
 def _decode_images(files: Sequence[Path], chosen: Sequence[int]) -> np.ndarray:
@@ -75,7 +90,8 @@ def _decode_images(files: Sequence[Path], chosen: Sequence[int]) -> np.ndarray:
 
 
 def _decode_with_decord(path: Path, indices: Indices) -> np.ndarray:
-    import decord  # here and not above: importing it costs every program that decodes nothing
+    import decord
+    import torch  # noqa: F401, before decord: loaded after it, CUDA can hang
 
     try:
         # More threads fail on some webm files. Frames that decord replaces by their neighbours are errors.
@@ -85,6 +101,32 @@ def _decode_with_decord(path: Path, indices: Indices) -> np.ndarray:
     except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError) as error:
         why = re.sub(r"^\[[\d:]+\] \S+: ", "", str(error).splitlines()[0])  # without time and line of its source
         raise ValueError(f"decord cannot read {path}: {why}") from error
+
+
+def doubts(path: Path) -> str:
+    """Why decord would give wrong frames of a video file without saying so; "" if it would not. Nothing is decoded."""
+    import av
+
+    with av.open(str(path)) as container:
+        packets: list[Any] = [packet for packet in container.demux(video=0) if packet.size]
+        if container.format.name not in WITH_AN_INDEX:
+            return f"a file of format {container.format.name} has no index of its frames"
+    if any(packet.is_discard for packet in packets):
+        return "it has frames that no player shows, as cuts without encoding have"
+    if not _have_times(packets):
+        return "its frames have no times"
+    key = -math.inf
+    for pts, is_key in ((packet.pts, packet.is_keyframe) for packet in packets):  # in the order of decoding
+        key = pts if is_key else key
+        if pts < key:
+            return "frames shown before a key frame need it (open groups of pictures)"
+    return ""
+
+
+def _have_times(packets: Sequence[Any]) -> bool:
+    """Whether each packet has a time of its own."""
+    times = {packet.pts for packet in packets}
+    return len(times) == len(packets) and None not in times
 
 
 def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
@@ -97,10 +139,13 @@ def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
             stream = container.streams.video[0]
             if stream.codec_context is None:
                 raise ValueError(f"{path} is in a format that PyAV cannot read")
+            packets = [packet for packet in container.demux(stream) if packet.size]
+            hidden = any(packet.is_discard for packet in packets)
+            if hidden or container.format.name not in WITH_AN_INDEX or not _have_times(packets):
+                return _decode_in_order(path, indices)
             stream.codec_context.thread_count = 1
-            packets = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.pts is not None and p.size]
-            times = sorted(pts for pts, _ in packets)  # of presentation: B-frames are stored out of order
-            keys = sorted(pts for pts, is_key in packets if is_key)
+            times = sorted(packet.pts for packet in packets if packet.pts is not None)  # B-frames are out of order
+            keys = sorted(packet.pts for packet in packets if packet.is_keyframe and packet.pts is not None)
             chosen = choose_frames(path, indices, len(times))
             frames: dict[int, np.ndarray] = {}
             decoder: Iterator[av.VideoFrame] = iter(())
@@ -113,10 +158,39 @@ def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
                 frame = next((f for f in decoder if f.pts is not None and f.pts >= times[i]), None)
                 if frame is None or frame.pts != times[i]:
                     raise ValueError(f"PyAV cannot read {path}: frame {i} is damaged")
-                now, frames[i] = frame.pts, frame.to_ndarray(format="rgb24")
+                now, frames[i] = frame.pts, _upright(path, frame)
             return np.stack([frames[i] for i in chosen])
     except av.FFmpegError as error:
         raise ValueError(f"PyAV cannot read {path}: {error}") from error
+
+
+def _decode_in_order(path: Path, indices: Indices) -> np.ndarray:
+    """Frames as they are decoded one after the other, which is as they are shown: for files whose times say nothing."""
+    chosen = choose_frames(path, indices, sum(1 for _ in _shown(path)))
+    wanted = set(chosen)
+    shown = itertools.islice(_shown(path), max(wanted) + 1)
+    frames = {i: _upright(path, frame) for i, frame in enumerate(shown) if i in wanted}
+    return np.stack([frames[i] for i in chosen])
+
+
+def _shown(path: Path) -> Iterator[Any]:
+    import av
+
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        for i, frame in enumerate(container.decode(stream)):
+            if frame.is_corrupt:
+                raise ValueError(f"PyAV cannot read {path}: frame {i} is damaged")
+            yield frame
+
+
+def _upright(path: Path, frame: Any) -> np.ndarray:
+    """(H, W, 3) of a frame, turned as a player turns it."""
+    quarters, rest = divmod(frame.rotation, 90)
+    if rest:
+        raise ValueError(f"{path} is to be shown turned by {frame.rotation} degrees: encode it anew, upright")
+    return np.rot90(frame.to_ndarray(format="rgb24"), quarters)
 
 
 def choose_frames(path: Path, indices: Indices, length: int) -> list[int]:

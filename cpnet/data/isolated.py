@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from cpnet.data.decode import IMAGE_SUFFIXES, Backend, Indices, decode_frames
+from cpnet.data.decode import IMAGE_SUFFIXES, Backend, Indices, decode_frames, doubts
 
 DEADLINE = 60.0  # seconds
+DOUBTS = "doubts"  # asks for `doubts` in place of frames
 START_SECONDS = 300.0  # for a child to import what it needs, on a busy machine
 
 
@@ -91,9 +92,14 @@ class Child:
 class IsolatedDecoder:
     """Call it as `decode_frames`: it decodes video files in a child process, one for each thread and worker that calls.
 
+    decord is given what it reads right: what it cannot read, or would misread, PyAV reads in a child of its own.
+
     Args:
         backend: what reads video files, see `cpnet.data.decode`.
         deadline: seconds for one call. Then its process is killed, and the video counts as one that cannot be read.
+
+    Attributes:
+        by_pyav: videos that PyAV has read in place of decord, and why.
     """
 
     def __init__(self, backend: Backend = "decord", deadline: float = DEADLINE) -> None:
@@ -101,25 +107,60 @@ class IsolatedDecoder:
             raise ValueError(f"deadline={deadline:g}: give more than 0 seconds")
         self.backend, self.deadline = backend, deadline
         self.children = threading.local()
+        self.by_pyav: dict[Path, str] = {}
+        self.trusted: set[Path] = set()
 
     def __call__(self, path: Path, indices: Indices) -> np.ndarray:
-        """Frames (T, H, W, 3) of a video; arguments and errors as of `decode_frames`."""
+        """Frames (T, H, W, 3) of a video; arguments and errors as of `decode_frames`.
+
+        A function that gives frame numbers may be called by both backends, with two lengths.
+        """
         if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:  # Pillow neither hangs nor crashes
             return decode_frames(path, indices)
         return self.decode_in_child(path, indices)
 
     def decode_in_child(self, path: Path, indices: Indices) -> np.ndarray:
         """As a call, but frames of folders and images too are decoded in the child process."""
-        if not hasattr(self.children, "child"):
-            self.children.child = Child(self.backend)
-        child = self.children.child
+        try:
+            if self.backend == "pyav" or not self._is_for_decord(path):
+                return self._ask("pyav", path, indices)
+            try:
+                return self._ask("decord", path, indices)
+            except ValueError as error:
+                frames = self._instead(path, indices, error)
+                self.by_pyav[path] = str(error)
+                return frames
+        except DecoderDied as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    def _is_for_decord(self, path: Path) -> bool:
+        if path not in self.trusted and path not in self.by_pyav:
+            reason = "" if path.is_dir() else self._child("pyav").ask((path, DOUBTS), self.deadline)
+            if reason:
+                self.by_pyav[path] = f"decord would misread it: {reason}"
+            else:
+                self.trusted.add(path)
+        return path not in self.by_pyav
+
+    def _instead(self, path: Path, indices: Indices, first: ValueError) -> np.ndarray:
+        try:
+            return self._ask("pyav", path, indices)
+        except ValueError as second:
+            raise ValueError(f"{first}; {second}") from first
+
+    def _child(self, backend: Backend) -> Child:
+        children = self.children.__dict__  # those of this thread
+        return children.setdefault(backend, Child(backend))
+
+    def _ask(self, backend: Backend, path: Path, indices: Indices) -> np.ndarray:
+        child = self._child(backend)
         try:
             answer = child.ask((path, None if callable(indices) else list(indices)), self.deadline)
             if isinstance(answer, int):  # the length: frames are chosen here, where the caller's random draws are
                 assert callable(indices)
                 answer = child.ask(list(indices(answer)), self.deadline)
-        except DecoderDied as error:
-            raise ValueError(f"{path}: {error}") from error
+        except DecoderDied:
+            raise
         except BaseException:
             child.kill()  # it waits for frame numbers
             raise
@@ -146,7 +187,16 @@ def serve(descriptor: int, backend: Backend) -> None:
         except EOFError:  # the parent is gone
             return
         try:
-            answer: np.ndarray | Exception = decode_frames(path, choose if indices is None else indices, backend)
+            answer = _answer(path, choose if indices is None else indices, backend)
         except Exception as error:
             answer = error
         connection.send(answer)
+
+
+def _answer(path: Path, indices: Any, backend: Backend) -> np.ndarray | str | Exception:
+    if indices != DOUBTS:
+        return decode_frames(path, indices, backend)
+    try:
+        return doubts(path)
+    except Exception:  # whoever decodes it says what is wrong
+        return ""

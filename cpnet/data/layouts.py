@@ -15,10 +15,12 @@ come in different orders, and the number in labels.json for Something-Something 
 """
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -33,7 +35,7 @@ Split = Literal["train", "val", "test"]
 
 NUM_CLASSES = {"kinetics": 400, "something": 174, "jester": 27, "images": 1000}
 NO_LABEL = -1
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm")
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".mov", ".m4v", ".avi", ".flv", ".3gp", ".ts", ".mpg", ".gif", ".h264")
 SHOWN = 3  # examples of a problem in a summary
 
 # Mirrored, a clip of one is a clip of the other (the released code's pairs, by name).
@@ -66,7 +68,8 @@ class Index:
         videos: those whose file or folder exists, in the order of the annotation.
         missing: those whose file or folder does not exist, at the path where it was expected.
         quarantined: those that exist, but that a check found to be damaged.
-        malformed: annotation rows that could not be used: where, and why.
+        malformed: annotation rows that could not be used: where, and why; they are listed, and never scored.
+        replaced: how many are read from the folder of replacements, Kinetics only.
     """
 
     dataset: str
@@ -76,11 +79,13 @@ class Index:
     missing: list[Video] = field(default_factory=list)
     quarantined: list[Video] = field(default_factory=list)
     malformed: list[str] = field(default_factory=list)
+    replaced: int = 0
 
     @property
     def listed(self) -> list[Video]:
         """All that the split lists, usable or not: what an accuracy is over; the usable ones first."""
-        return [*self.videos, *self.missing, *self.quarantined]
+        unusable = [Video(where, Path(where), NO_LABEL) for where in self.malformed]
+        return [*self.videos, *self.missing, *self.quarantined, *unusable]
 
     @property
     def n_expected(self) -> int:
@@ -98,7 +103,8 @@ class Index:
     def summary(self) -> str:
         """One paragraph: how many videos and classes there are, and how many of what is wrong, with examples."""
         official = NUM_CLASSES[self.dataset]
-        lines = [f"{self.dataset} {self.split}: {len(self.videos)} videos, {len(self.classes)} classes"]
+        found = f"{self.n_expected} listed, {len(self.videos)} found"
+        lines = [f"{self.dataset} {self.split}: {found}, {len(self.classes)} classes"]
         if len(self.classes) != official:
             lines[0] += f" (the official release has {official})"
         for problem, items in (
@@ -109,6 +115,8 @@ class Index:
             if items:
                 more = ", ..." if len(items) > SHOWN else ""
                 lines.append(f"{len(items)} {problem}: {', '.join(items[:SHOWN])}{more}")
+        if self.replaced:
+            lines.append(f"{self.replaced} read from the folder of replacements")
         return "\n".join(lines)
 
 
@@ -121,7 +129,7 @@ def read_index(dataset: Dataset, root: str | Path, split: Split, quarantine: boo
 
     Raises:
         FileNotFoundError: no annotation under `root`; the message names the places looked at.
-        ValueError: unknown data set or split, or an annotation file that is not what it should be.
+        ValueError: unknown data set or split, an annotation file that is not what it should be, or no video at all.
     """
     readers = {"kinetics": _kinetics, "something": _something, "jester": _jester, "images": _images}
     if dataset not in readers:
@@ -134,48 +142,51 @@ def read_index(dataset: Dataset, root: str | Path, split: Split, quarantine: boo
         bad = {root / problem.path for problem in read_quarantine(root / FILE_NAME)}
         index.quarantined = [video for video in index.videos if video.path in bad]
         index.videos = [video for video in index.videos if video.path not in bad]
-    if not index.n_expected:
-        raise ValueError(f"no usable video in the {split} split under {root}\n{index.summary()}")
+    if not index.videos:
+        folders = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
+        near = (
+            get_close_matches(index.missing[0].path.relative_to(root).parts[0], folders, cutoff=0.4)
+            if index.missing
+            else []
+        )
+        hint = f"did you mean the folder {near[0]}?" if near else f"its folders are {', '.join(folders) or 'none'}"
+        raise ValueError(f"no usable video in the {split} split under {root}: {hint}\n{index.summary()}")
     return index
 
 
-def flip_label_map(classes: Sequence[str], pairs: Iterable[tuple[str, str]]) -> dict[int, int]:
-    """Labels that swap when a clip is mirrored, both ways, from pairs of names.
+def flip_label_map(classes: Sequence[str], pairs: Iterable[tuple[str, str]]) -> dict[int, int | None]:
+    """Labels that swap when a clip is mirrored, both ways, from pairs of names; None where the other is no class.
 
-    Pairs of which `classes` has neither are left out, so that a subset of the classes can be used.
-
-    Raises:
-        ValueError: `classes` has one name of a pair only.
+    So a subset of the classes can be used: clips of a class whose partner is absent are not mirrored.
     """
     label = {name: i for i, name in enumerate(classes)}
-    found: dict[int, int] = {}
-    for pair in pairs:
-        known = [label[name] for name in pair if name in label]
-        if len(known) == 1:
-            raise ValueError(f"of the mirror pair {pair}, only one is among the {len(classes)} classes")
-        if known:
-            found |= {known[0]: known[1], known[1]: known[0]}
-    return found
+    both = [(label.get(one), label.get(other)) for one, other in pairs]
+    return {a: b for one, other in both for a, b in ((one, other), (other, one)) if a is not None}
 
 
 def _kinetics(root: Path, split: Split) -> Index:
     tables = {name: _kinetics_tables(name) for name in ("train", "val", split)}  # others name classes, if there
     listed = [name for name in tables if name == split or any((root / file).is_file() for file in tables[name])]
     rows = {name: list(_csv_rows(_first(root, tables[name]))) for name in listed}
-    labels = {row["label"].replace("_", " ") for part in rows.values() for _, row in part if row.get("label")}
+    named = ((row.get("label") or "").strip() for part in rows.values() for _, row in part)
+    labels = {name.replace("_", " ") for name in named if name}
     index = Index("kinetics", split, tuple(sorted(labels)))
     label = {name: i for i, name in enumerate(index.classes)}
-    replaced = _files_by_id(root / "replacement" / "replacement_for_corrupted_k400")
-    found = _files_by_id(root / split)
+    replaced = {stem[:11]: path for stem, path in _files(root / "replacement/replacement_for_corrupted_k400").items()}
+    found = _files(root / split)
     for where, row in rows[split]:
         try:
-            video_id, name = row["youtube_id"], (row.get("label") or "").replace("_", " ")
+            video_id, name = row["youtube_id"], (row.get("label") or "").strip().replace("_", " ")
             stem = f"{video_id}_{int(row['time_start']):06d}_{int(row['time_end']):06d}"
         except (KeyError, TypeError, ValueError) as error:
             index.malformed.append(f"{where}: {type(error).__name__} {error}")
             continue
-        path = next((known[key] for known in (replaced, found) for key in (stem, video_id) if key in known), None)
-        index.add(Video(video_id, path or root / split / f"{stem}.mp4", label[name] if name else NO_LABEL))
+        if not name and split != "test":
+            index.malformed.append(f"{where}: no label")
+            continue
+        index.replaced += video_id in replaced
+        path = replaced.get(video_id) or found.get(stem) or found.get(video_id) or root / split / f"{stem}.mp4"
+        index.add(Video(video_id, path, label[name] if name else NO_LABEL))
     return index
 
 
@@ -185,16 +196,21 @@ def _kinetics_tables(split: str) -> list[str]:
     return [f"{place}{name}.csv" for place in places for name in names]
 
 
-def _files_by_id(folder: Path) -> dict[str, Path]:
-    """Video files in a folder and in its sub-folders, by stem and by YouTube id, the first 11 characters."""
+def _files(folder: Path) -> dict[str, Path]:
+    """Video files in a folder and in its sub-folders, by name without suffix; links are followed, once."""
     found: dict[str, Path] = {}
-    for directory, folders, files in os.walk(folder):
+    seen: set[str] = set()
+    for directory, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(directory)
+        if real in seen:  # a link to what has been read, or to a folder above it
+            folders.clear()
+            continue
+        seen.add(real)
         folders.sort()
         for name in sorted(files):
             path = Path(directory, name)
-            if path.suffix.lower() in VIDEO_SUFFIXES:
+            if path.suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
                 found[path.stem] = path
-                found.setdefault(path.stem[:11], path)
     return found
 
 
@@ -235,7 +251,7 @@ def _images(root: Path, split: Split) -> Index:
     index = Index("images", split, tuple(sorted(folder.name for folder in (root / split).iterdir() if folder.is_dir())))
     for label, name in enumerate(index.classes):
         for path in sorted((root / split / name).iterdir()):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
+            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
                 index.add(Video(path.stem, path, label))
     return index
 
@@ -275,25 +291,32 @@ def _first(root: Path, names: Sequence[str]) -> Path:
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Rows of a CSV file with a header, with where they stand."""
-    with path.open(newline="", encoding="utf-8") as lines:
-        reader = csv.DictReader(lines)
-        if "youtube_id" not in (reader.fieldnames or ()):
-            raise ValueError(f"{path} has no column youtube_id: its header is {reader.fieldnames}")
-        for row in reader:
-            yield f"{path}, line {reader.line_num}", row
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
+    if "youtube_id" not in (reader.fieldnames or ()):
+        raise ValueError(f"{path} has no column youtube_id: its header is {reader.fieldnames}")
+    for row in reader:
+        yield f"{path}, line {reader.line_num}", row
 
 
 def _semicolon_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Fields of the lines of a file that are not empty, with where they stand."""
-    for i, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for i, line in enumerate(_text(path).splitlines(), 1):
         if line.strip():
             yield f"{path}, line {i}", [part.strip() for part in line.split(";")]
 
 
+def _text(path: Path) -> str:
+    """Of a file in UTF-8, with a byte-order mark or without."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not in UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from error
+
+
 def _json(path: Path, kind: type) -> Any:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(_text(path))
+    except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON, it may be truncated: {error}") from error
     if not isinstance(content, kind):
         raise ValueError(f"{path} holds a {type(content).__name__}, not a {kind.__name__}: is it the right file?")

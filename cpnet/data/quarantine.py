@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from cpnet.results import write_atomically
+
 FILE_NAME = "quarantine.jsonl"  # in the root of a data set
 
 
@@ -18,8 +20,7 @@ class Problem(NamedTuple):
 
 def write_quarantine(path: Path, problems: Iterable[Problem]) -> None:
     """Write problems as JSON lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(problem._asdict()) + "\n" for problem in problems))
+    write_atomically(path, "".join(json.dumps(problem._asdict()) + "\n" for problem in problems).encode())
 
 
 def read_quarantine(path: Path) -> list[Problem]:

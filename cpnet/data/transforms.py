@@ -31,7 +31,7 @@ def training_clip(
     label: int,
     size: int,
     generator: torch.Generator,
-    flip_label_map: Mapping[int, int] | None,
+    flip_label_map: Mapping[int, int | None] | None,
     augmentation: Augmentation = "released",
 ) -> tuple[Tensor, int]:
     """A random crop, colours jittered, maybe mirrored.
@@ -41,7 +41,8 @@ def training_clip(
         label: class of the video.
         size: height and width S of the clip.
         generator: source of all random draws.
-        flip_label_map: labels that swap when a clip is mirrored, {} if none does; None to mirror no clip.
+        flip_label_map: labels that swap when a clip is mirrored, {} if none does, None for those whose clips are not
+            mirrored; None to mirror no clip.
         augmentation: "released", as the released code; "crops", without the colours; "none", the view of a test.
 
     Returns:
@@ -56,7 +57,9 @@ def training_clip(
         cut = jitter(cut, generator)
     clip = _resize(cut, (size, size))  # (T, 3, S, S)
     if flip_label_map is not None and _uniform(0, 1, generator) < 0.5:
-        clip, label = clip.flip(-1), flip_label_map.get(label, label)
+        swapped = flip_label_map.get(label, label)
+        if swapped is not None:
+            clip, label = clip.flip(-1), swapped
     return clip.transpose(0, 1), label
 
 

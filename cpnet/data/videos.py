@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from cpnet.data.clips import ClipRule, crops, even_clips, random_clip, resized
 from cpnet.data.decode import UNREADABLE, Reader
 from cpnet.data.isolated import IsolatedDecoder
-from cpnet.data.layouts import Index
+from cpnet.data.layouts import FLIP_PAIRS, Index, flip_label_map
 from cpnet.data.transforms import Augmentation, clip_generator, training_clip, view
 
 SUBSTITUTES = 10  # videos tried in place of a damaged one
@@ -74,7 +74,7 @@ class TrainingClips(VideoDataset):
     """
 
     seed: int = 0
-    flip_label_map: Mapping[int, int] | None = None
+    flip_label_map: Mapping[int, int | None] | None = None
     augmentation: Augmentation = "released"
     epoch: int = field(default=0, init=False)
 
@@ -92,18 +92,11 @@ class TrainingClips(VideoDataset):
             ValueError: neither the video nor any of its substitutes can be read.
         """
         generator = clip_generator(self.seed, self.epoch, i)
-        choose = partial(
-            random_clip,
-            num_frames=self.num_frames,
-            frame_step=self.frame_step,
-            generator=generator,
-            rule=self.clip_rule,
-        )
         chosen = i
         for _ in range(1 + SUBSTITUTES):
-            video = self.index.videos[chosen]
+            video, before = self.index.videos[chosen], generator.get_state()
             try:
-                frames = self.read(video.path, choose)
+                frames = self.read(video.path, partial(self._choose, generator, before))
             except UNREADABLE as error:
                 reason = error
                 chosen = int(torch.randint(len(self.index.videos), (), generator=generator))
@@ -116,6 +109,11 @@ class TrainingClips(VideoDataset):
             f"{self.index.videos[i].path} and {SUBSTITUTES} others cannot be read, the last because: {reason}; "
             "screen the data set with `python -m cpnet data check`"
         )
+
+    def _choose(self, generator: torch.Generator, before: Tensor, length: int) -> list[int]:
+        """The same draw, however many decoders ask for it."""
+        generator.set_state(before)
+        return random_clip(length, self.num_frames, self.frame_step, generator, self.clip_rule)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -138,6 +136,15 @@ class EvaluationViews(VideoDataset):
         if self.short_side is not None and self.short_side < self.size:
             raise ValueError(f"short_side={self.short_side}: crops of size={self.size} do not fit, give that or more")
         self.videos = self.index.listed
+
+    def exchange(self, scores: Tensor) -> Tensor:
+        """Scores (B, V, classes), in those of mirrored views left and right exchanged, where classes have them."""
+        pairs = flip_label_map(self.index.classes, FLIP_PAIRS[self.index.dataset])
+        mirrored = [crop.mirrored for crop in crops(self.size, self.size, self.size, self.num_crops)] * self.num_clips
+        if not pairs or not any(mirrored):
+            return scores
+        partner = [label if pairs.get(label) is None else pairs[label] for label in range(scores.shape[2])]
+        return torch.where(torch.tensor(mirrored)[:, None], scores[..., partner], scores)
 
     def __len__(self) -> int:
         return len(self.videos)

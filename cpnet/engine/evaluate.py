@@ -73,6 +73,8 @@ def score_videos(
 ) -> Tensor:
     """Softmax averaged over all views of each video, in evaluation mode, which the model is left in.
 
+    In mirrored views left and right are exchanged, where the data set has classes of both.
+
     Args:
         machine: processes that load videos, and the progress bar.
         accelerator: device, precision and processes; those of the machine, in float32, if None.
@@ -99,7 +101,7 @@ def score_videos(
             chunks = batch.views.flatten(0, 1).split(clips_at_once)  # (at most clips_at_once, 3, T, S, S)
             with accelerator.autocast():
                 logits = torch.cat([model(normalise(chunk.to(accelerator.device))) for chunk in chunks])
-            scores = logits.float().softmax(1).unflatten(0, (B, V)).mean(1).cpu()  # (B, classes)
+            scores = views.exchange(logits.float().softmax(1).cpu().unflatten(0, (B, V))).mean(1)  # (B, classes)
             scores[~batch.readable] = float("nan")
             found += zip(batch.place.tolist(), scores, strict=True)
             bar.update()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from cpnet import results
-from cpnet.data.decode import decode_frames
+from cpnet.data.decode import Backend
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import NO_LABEL, Index, Split, Video, read_index
 from cpnet.data.moving_square import CLASSES as TOY_CLASSES
@@ -52,7 +54,10 @@ class Trained:
         if self.config["data"] == "toy":
             raise ValueError("a network of the toy study sees moving squares, no video files: call its `model`")
         video = Path(video)
-        decode_frames(video, [0], self.config["data"]["backend"])  # says why, if the video cannot be read
+        read = IsolatedDecoder(self.config["data"]["backend"])
+        read(video, [0])  # says why, if the video cannot be read
+        for reason in read.by_pyav.values():
+            print(f"read by PyAV: {reason}")
         index = Index(self.config["data"]["name"], "test", self.classes, [Video(video.stem, video, NO_LABEL)])
         (scores,) = self.scores(index, protocol, machine)
         if scores.isnan().any():
@@ -87,28 +92,36 @@ class Trained:
         return index
 
 
-def load(path: Path | str, which: str = "last") -> Trained:
+def load(path: Path | str, which: str = "last", backend: Backend | None = None) -> Trained:
     """A trained network.
 
     Args:
         path: folder that `python -m cpnet train` or `reproduce` has written, or JSON file of a stored result whose
             weights are beside it.
         which: checkpoint of a folder, "last" or "best"; of a result, "last", or "epoch2" if that is kept.
+        backend: what is to read video files first, "decord" or "pyav"; as in training if None.
 
     Raises:
         FileNotFoundError: no training there, no checkpoint yet, or no weights beside the result.
         ValueError: a damaged file; the message names it.
     """
-    path = Path(path)
+    config, classes, weights = _stored(Path(path), which)
+    model = _untrained(config, len(classes))
+    weights(model)
+    if backend is not None:
+        config["data"] = config["data"] | {"backend": backend}
+    return Trained(model.eval(), classes, config)
+
+
+def _stored(path: Path, which: str) -> tuple[dict[str, Any], tuple[str, ...], Callable[[nn.Module], object]]:
+    """Config, classes, and what puts the trained weights into a network."""
     if path.suffix == ".json":
         config = results.read(path)["config"]
-        weights = path.with_suffix(".safetensors" if which == "last" else f".{which}.safetensors")
-        if not weights.is_file():
-            raise FileNotFoundError(f"{weights} is not kept: train it anew, and give the folder in runs/training/")
+        file = path.with_suffix(".safetensors" if which == "last" else f".{which}.safetensors")
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} is not kept: train it anew, and give the folder in runs/training/")
         classes = TOY_CLASSES if config["data"] == "toy" else class_names(config["data"]["name"])
-        model = _untrained(config, len(classes))
-        model.load_state_dict(results.read_weights(weights))
-        return Trained(model.eval(), classes, config)
+        return config, classes, lambda model: model.load_state_dict(results.read_weights(file))
     file = path / CONFIG
     if not file.is_file():
         raise FileNotFoundError(f"no {CONFIG} in {path}: give the folder of a training")
@@ -120,9 +133,7 @@ def load(path: Path | str, which: str = "last") -> Trained:
     checkpoint = find_checkpoint(path, which)
     if checkpoint is None:
         raise FileNotFoundError(f"no checkpoint in {path} yet: has its training been started?")
-    model = _untrained(config, len(classes))
-    load_weights(checkpoint, model)
-    return Trained(model.eval(), classes, config)
+    return config, classes, partial(load_weights, checkpoint)
 
 
 def _untrained(config: dict[str, Any], num_classes: int) -> nn.Module:

@@ -186,6 +186,8 @@ class VideoTraining(Training):
         with locked(folder) if is_main_process() else nullcontext():
             if is_main_process():
                 open_folder(folder, self.config, train_index, machine.rerun)
+                if self.data.rendered is None:
+                    print(train_index.summary(), val_index.summary(), *self._not_mirrored(train_index), sep="\n")
             accelerator.wait_for_everyone()
             parts = Parts(folder, accelerator)
             model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
@@ -221,6 +223,13 @@ class VideoTraining(Training):
             "provenance": parts.summary(),
         }
         return measured, model
+
+    def _not_mirrored(self, index: Index) -> list[str]:
+        """A line for each class that training clips are not mirrored of, though others are."""
+        alone = [
+            index.classes[a] for a, b in flip_label_map(index.classes, FLIP_PAIRS[index.dataset]).items() if b is None
+        ]
+        return [f"{name}: clips are not mirrored, as what they then show is no class here" for name in alone]
 
     def _clips(self, index: Index, read: Reader, phase: Phase) -> TrainingClips:
         return TrainingClips(

@@ -1,8 +1,10 @@
 """Checks of notebook parameters: papermill injects unknown names, and values of any type, without complaint."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from cpnet.engine.machine import Machine
 
 IPYTHON_NAMES = {
     "In",
@@ -25,14 +27,30 @@ class OneOrMore:
     of: type | Collection[Any]
 
 
+class ParameterError(ValueError):
+    """A parameter that a notebook cannot use; shown in one line there."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+def check_device(device: object) -> None:
+    """ValueError if there is no such device here."""
+    if not isinstance(device, str):
+        raise ValueError(f"device={device!r}: give a text, such as 'cpu'")
+    Machine(device)
+
+
+Allowed = type | Collection[Any] | OneOrMore | Callable[[object], None]
+
 # What all chapters on videos take.
-VIDEO_PARAMETERS: dict[str, type | Collection[Any] | OneOrMore] = {
+VIDEO_PARAMETERS: dict[str, Allowed] = {
     "profile": ("smoke", "cpu", "gpu", "paper"),
     "seed": OneOrMore(int),
     "rerun": bool,
     "dry_run": bool,
     "data_root": str,
-    "device": str,
+    "device": check_device,
 }
 
 
@@ -43,18 +61,25 @@ def chosen(value: Any, every: Sequence[Any]) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def check_parameters(namespace: Mapping[str, Any], allowed: Mapping[str, type | Collection[Any] | OneOrMore]) -> None:
+def check_parameters(namespace: Mapping[str, Any], allowed: Mapping[str, Allowed]) -> None:
     """Refuse parameters that a notebook does not have, and values it cannot use.
 
     Call it in the cell after the parameters, before any other name is defined or imported.
 
     Args:
         namespace: `globals()` of the notebook.
-        allowed: for each parameter its type, the values to choose from, or `OneOrMore` of either.
+        allowed: for each parameter its type, the values to choose from, `OneOrMore` of either, or a check.
 
     Raises:
-        ValueError: an unknown name, a wrong type or a value that is not allowed, by name.
+        ParameterError: an unknown name, a wrong type or a value that is not allowed, by name.
     """
+    try:
+        _check_all(namespace, allowed)
+    except ValueError as error:
+        raise ParameterError(str(error)) from None
+
+
+def _check_all(namespace: Mapping[str, Any], allowed: Mapping[str, Allowed]) -> None:
     given = {name: value for name, value in namespace.items() if name[0] != "_" and name not in IPYTHON_NAMES}
     unknown = sorted(set(given) - set(allowed))
     if unknown:
@@ -64,8 +89,10 @@ def check_parameters(namespace: Mapping[str, Any], allowed: Mapping[str, type | 
             raise ValueError(f"parameter {name} is missing")
         if isinstance(values, OneOrMore):
             _check_several(name, given[name], values)
-        else:
+        elif isinstance(values, type | Collection):
             _check(name, given[name], values)
+        else:
+            values(given[name])
 
 
 def _check_several(name: str, value: Any, several: OneOrMore) -> None:

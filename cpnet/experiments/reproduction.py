@@ -67,6 +67,8 @@ def reproduce(
     for run in runs:
         distinct.setdefault(run.run_id, run)  # the first of several rows that are one training
     missing = {run_id: run for run_id, run in distinct.items() if rerun or not run.is_stored(roots, machine)}
+    if missing:
+        results.check_writable(out / "new.json")
     needed = {
         need.run_id: need
         for run in missing.values()

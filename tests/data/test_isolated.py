@@ -84,7 +84,7 @@ def test_a_decoder_stuck_in_c_is_killed_at_its_deadline(video, hanging):
 
 def test_a_decoder_that_crashes_is_replaced(video, decoder):
     decoder(video, [0])
-    pid = decoder.children.child.process.pid
+    pid = decoder.children.decord.process.pid
 
     def crash(length):
         os.kill(pid, signal.SIGSEGV)

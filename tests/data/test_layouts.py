@@ -60,7 +60,7 @@ def test_kinetics(tmp_path, layout):
     assert [index.classes[video.label] for video in index.videos] == [c for c, *_ in KINETICS_VAL]
     assert [video.path.name for video in index.videos] == [name(*clip) for _, *clip in KINETICS_VAL]
     assert not index.missing and not index.malformed and index.n_expected == 5
-    assert index.summary() == "kinetics val: 5 videos, 5 classes (the official release has 400)"
+    assert index.summary() == "kinetics val: 5 listed, 5 found, 5 classes (the official release has 400)"
 
 
 def test_classes_of_kinetics_are_those_of_all_splits(tmp_path):
@@ -91,7 +91,7 @@ def test_kinetics_counts_what_is_missing_or_malformed(tmp_path):
         lines.write("zumba,bbbbbbbbbbb,ten,20,validate\nzumba,ccccccccccc\n")
     index = read_index("kinetics", tmp_path, "val")
     assert [video.id for video in index.missing] == ["__NrybzYzUg"]
-    assert len(index.videos) == 4 and index.n_expected == 5
+    assert len(index.videos) == 4 and index.n_expected == 7 and len(index.labels()) == 7
     assert len(index.malformed) == 2 and "val.csv, line 7" in index.malformed[0]
     assert "1 listed but not there: __NrybzYzUg at" in index.summary()
     assert "2 unusable rows" in index.summary()
@@ -220,7 +220,91 @@ def test_jester_counts_what_is_missing_or_malformed(tmp_path):
         "unknown label ''",
         "no id",
     ]
-    assert index.n_expected == 4
+    assert index.n_expected == 7
+
+
+# What users do to them
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize(("build", "split"), [(kinetics, "val"), (something, "val"), (jester, "train")])
+def test_every_text_may_begin_with_a_byte_order_mark(tmp_path, build, split):
+    build(tmp_path, {kinetics: "cvdf"}.get(build, "20bn"))
+    plain = read_index(build.__name__, tmp_path, split)
+    texts = [path for path in tmp_path.rglob("*") if path.suffix in (".csv", ".json")]
+    for path in texts:
+        path.write_bytes(BOM + path.read_bytes())
+    marked = read_index(build.__name__, tmp_path, split)
+    assert texts and (marked.classes, marked.videos) == (plain.classes, plain.videos)
+
+
+@pytest.mark.parametrize(("build", "split"), [(kinetics, "val"), (something, "val"), (jester, "train")])
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_text_in_another_encoding_is_named(tmp_path, build, split, encoding):
+    build(tmp_path, {kinetics: "cvdf"}.get(build, "20bn"))
+    path = next(path for path in sorted(tmp_path.rglob(f"*{split}*")) if path.suffix in (".csv", ".json"))
+    path.write_bytes((path.read_text() + "é").encode(encoding))
+    with pytest.raises(ValueError, match=rf"{path.name} is not in UTF-8 .*: save it as UTF-8"):
+        read_index(build.__name__, tmp_path, split)
+
+
+def test_blank_labels_are_unusable_outside_a_test_split(tmp_path):
+    kinetics(tmp_path, "cvdf")
+    table = tmp_path / "annotations" / "val.csv"
+    lines = table.read_text().splitlines()
+    table.write_text(
+        "\n".join([*lines[:2], "," + lines[2].split(",", 1)[1], "  ," + lines[3].split(",", 1)[1], *lines[4:]])
+    )
+    index = read_index("kinetics", tmp_path, "val")
+    assert [row.rsplit(": ", 1)[1] for row in index.malformed] == ["no label", "no label"]
+    assert len(index.videos) == 3 and index.n_expected == 5 and min(v.label for v in index.videos) >= 0
+
+
+def test_a_split_without_any_video_is_refused_and_the_nearest_folder_named(tmp_path):
+    kinetics(tmp_path, "cvdf")
+    (tmp_path / "val").rename(tmp_path / "videos_val")
+    with pytest.raises(ValueError, match=r"no usable video in the val split .*: did you mean the folder videos_val"):
+        read_index("kinetics", tmp_path, "val")
+    (tmp_path / "videos_val").rename(tmp_path / "zzz")
+    with pytest.raises(ValueError, match=r"its folders are annotations, zzz\nkinetics val: 5 listed, 0 found"):
+        read_index("kinetics", tmp_path, "val")
+
+
+def test_a_clip_of_the_same_film_is_no_match(tmp_path):
+    clips = [("abseiling", "match_00001", 0, 10), ("zumba", "match_00001", 10, 20), ("zumba", "whole_00002", 5, 15)]
+    write_kinetics_csv(tmp_path / "val.csv", clips)
+    touch(tmp_path / "val" / name("match_00001", 0, 10))
+    touch(tmp_path / "val" / "whole_00002.mp4")  # as some crawlers name a clip
+    index = read_index("kinetics", tmp_path, "val")
+    assert [video.path.name for video in index.videos] == ["match_00001_000000_000010.mp4", "whole_00002.mp4"]
+    assert [video.path.name for video in index.missing] == ["match_00001_000010_000020.mp4"]
+    replacement = tmp_path / "replacement" / "replacement_for_corrupted_k400" / name("match_00001", 11, 21)
+    touch(replacement)
+    index = read_index("kinetics", tmp_path, "val")
+    assert len(index.videos) == 3 and "read from the folder of replacements" in index.summary()
+
+
+@pytest.mark.parametrize("what", ["classes", "videos", "split"])
+def test_links_are_followed_once(tmp_path, what):
+    kinetics(tmp_path / "data", "crawler")
+    val, store = tmp_path / "data" / "val", tmp_path / "store"
+    linked = {"classes": list(val.iterdir()), "videos": list(val.glob("*/*")), "split": [val]}[what]
+    store.mkdir()
+    for path in linked:
+        path.rename(store / path.name)
+        path.symlink_to(store / path.name)
+    (val / "again").symlink_to(val)  # a cycle
+    assert len(read_index("kinetics", tmp_path / "data", "val").videos) == 5
+
+
+def test_what_systems_leave_behind_is_no_video(tmp_path):
+    kinetics(tmp_path, "cvdf")
+    for file in list((tmp_path / "val").iterdir()):
+        touch(file.with_name(f"._{file.name}"))
+    touch(tmp_path / "val" / ".DS_Store")
+    assert {video.path.name[0] for video in read_index("kinetics", tmp_path, "val").videos} & {"."} == set()
 
 
 # From release to batches
@@ -306,10 +390,10 @@ def test_mirror_pairs_of_jester_have_the_official_numbers():
     assert flip_label_map(classes, FLIP_PAIRS["jester"]) == {11: 12, 12: 11, 16: 17, 17: 16}
 
 
-def test_mirror_pairs_may_be_left_out_but_not_halved():
+def test_mirror_pairs_may_be_left_out_or_halved():
     assert flip_label_map(TEMPLATES, FLIP_PAIRS["something"]) == {1: 2, 2: 1}
-    with pytest.raises(ValueError, match="only one is among the 2 classes"):
-        flip_label_map(TEMPLATES[:2], FLIP_PAIRS["something"])
+    assert flip_label_map(TEMPLATES[:2], FLIP_PAIRS["something"]) == {1: None}
+    assert flip_label_map(TEMPLATES[:1], FLIP_PAIRS["something"]) == {}
 
 
 def test_a_summary_shows_a_few_examples_of_many():

@@ -45,6 +45,51 @@ def make_model():
     return model
 
 
+class BrighterSide(nn.Module):
+    """Scores (B, classes): the side that is brighter, left for the first class, right for the second."""
+
+    def __init__(self, classes):
+        super().__init__()
+        self.classes = classes
+
+    def forward(self, clips):
+        half = clips.shape[-1] // 2
+        left, right = clips[..., :half].mean((1, 2, 3, 4)), clips[..., half:].mean((1, 2, 3, 4))
+        others = torch.full((len(clips), self.classes - 2), -9.0)
+        return torch.cat([torch.stack([left, right], 1), others], 1)
+
+
+SIDES = {
+    "jester": ["Swiping Left", "Swiping Right", "Stop Sign"],
+    "something": ["Pushing something from left to right", "Pushing something from right to left"],
+}
+
+
+@pytest.mark.parametrize("dataset", SIDES)
+@pytest.mark.parametrize(("num_clips", "num_crops"), [(1, 1), (1, 5), (1, 10), (2, 10)])
+def test_mirrored_views_count_for_the_other_side(tmp_path, dataset, num_clips, num_crops):
+    """Averaged as they are, mirrored views would say left as often as right."""
+    videos = []
+    for i in range(4):
+        frames = np.zeros((6, 20, 26, 3), np.uint8)
+        frames[:, :, slice(0, 13) if i % 2 == 0 else slice(13, 26)] = 255
+        write_jpegs(tmp_path / str(i), frames)
+        videos.append(Video(str(i), tmp_path / str(i), i % 2))
+    index = Index(dataset, "val", tuple(SIDES[dataset]), videos)
+    clip = {"num_frames": 3, "frame_step": 1, "size": 16, "read": decode_frames}
+    views = EvaluationViews(index, **clip, num_clips=num_clips, num_crops=num_crops)
+    scores = score_videos(BrighterSide(len(index.classes)), views, QUIET)
+    assert accuracy(scores, index.labels()).top1 == 100
+    assert (scores.max(1).values > 0.6).all()
+
+
+def test_a_class_whose_partner_is_absent_keeps_its_scores():
+    index = Index("jester", "val", ("Swiping Left", "Stop Sign"), [])
+    views = EvaluationViews(index, num_frames=1, frame_step=1, size=16, num_crops=10)
+    scores = torch.rand(3, 10, 2)
+    assert torch.equal(views.exchange(scores), scores)
+
+
 @pytest.mark.parametrize(("num_clips", "num_crops"), [(1, 1), (2, 10), (4, 3)])
 def test_scores_are_those_of_a_plain_loop(tmp_path, num_clips, num_crops):
     model, views = make_model(), make_views(tmp_path, num_clips=num_clips, num_crops=num_crops)

@@ -1,6 +1,6 @@
 import pytest
 
-from cpnet.experiments.parameters import OneOrMore, check_parameters, chosen
+from cpnet.experiments.parameters import OneOrMore, ParameterError, check_device, check_parameters, chosen
 
 ALLOWED = {"profile": ("smoke", "cpu"), "seed": int, "k": range(1, 33), "rerun": bool}
 GIVEN = {"profile": "cpu", "seed": 0, "k": 4, "rerun": False, "_": 1, "In": [], "__name__": "x"}
@@ -28,6 +28,14 @@ def test_what_is_allowed_passes():
 def test_anything_else_is_refused_by_name(change, message):
     with pytest.raises(ValueError, match=message):
         check_parameters(GIVEN | change, ALLOWED)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", 1, None])
+def test_a_device_is_there(device):
+    check_parameters({"device": "cpu"}, {"device": check_device})
+    with pytest.raises(ParameterError, match="device=") as refused:
+        check_parameters({"device": device}, {"device": check_device})
+    assert refused.value._render_traceback_() == [f"ParameterError: {refused.value}"]
 
 
 def test_a_missing_parameter_is_named():
