@@ -1,6 +1,7 @@
 # CPNet, replicated. `make` lists the targets.
 
-PYTHON ?= python3.11
+# The first that runs of Python 3.11 to 3.13.
+PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell python$(v) -c "" 2>/dev/null && echo python$(v))) python3)
 REPRODUCE_BOOK = reproduce table1_live --rerun --jobs 2 --out runs/book
 REPRODUCE_RESULTS = reproduce all --out results --jobs 2 $(if $(BUDGET),--budget $(BUDGET))
 
@@ -9,7 +10,7 @@ HTML = _build/html
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup book test results clean
+.PHONY: help setup book test results platforms clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -18,7 +19,8 @@ setup: .venv/.installed ## make .venv with the locked packages and cpnet (the ot
 
 # The stamps come last, so that an interrupted set-up starts anew. A change of pyproject.toml alone reinstalls only cpnet.
 .venv/.locked: requirements.lock
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install it, or name another with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "$(PYTHON) is no Python 3.11, 3.12 or 3.13: install one, or name it with make PYTHON=..."; exit 1; }
 	@echo "Setting up .venv with $(PYTHON): some minutes the first time"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock
@@ -46,6 +48,20 @@ test: setup ## lint, types, unit tests, and the notebooks against their stored o
 results: setup ## train what results/ lacks and store it there to be committed; BUDGET=150m begins no run after that
 	OMP_NUM_THREADS=1 $(BIN)/python -m cpnet $(REPRODUCE_RESULTS)
 	CPNET_LOCAL_RESULTS=results $(BIN)/python -c "$$DRAW_TABLE_1" book/images/table1.png
+
+# Each platform with all tags that wheels for it may have.
+LINUX = 2_28 2_27 2_17 2014
+MACOS = 14_0_arm64 13_0_arm64 12_0_arm64 11_0_arm64 11_0_universal2 10_13_universal2 10_12_universal2 10_9_universal2
+platforms: setup ## look whether every locked package has a wheel for Linux and macOS, x86-64 and ARM, Python 3.11 to 3.13
+	@for python in 3.11 3.12 3.13; do \
+		for tags in "$(LINUX:%=manylinux%_x86_64) manylinux1_x86_64" "$(LINUX:%=manylinux%_aarch64)" "$(MACOS:%=macosx_%)"; do \
+			set -- $$tags; \
+			$(BIN)/python -m pip install -q --disable-pip-version-check --dry-run --no-deps --ignore-installed --only-binary=:all: \
+				--implementation cp --python-version $$python $$(printf -- '--platform %s ' $$(echo $$tags | sed 's/manylinux2_/manylinux_2_/g')) \
+				--target .venv/none -r requirements.lock || exit 1; \
+			echo "Python $$python, $$1: every package has a wheel"; \
+		done; \
+	done
 
 clean: ## remove .venv, caches, and what `make book` wrote; your own runs in runs/ stay
 	rm -rf .venv _build runs/book build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -144,7 +144,7 @@ def test_the_list_of_a_check_is_probed_before_it(trained, capsys):
 
 
 def test_a_training_names_a_folder_that_it_cannot_write(trained):
-    with pytest.raises(SystemExit, match=rf"error: {NOWHERE} cannot be used \(Permission denied\): give another place"):
+    with pytest.raises(SystemExit, match=rf"error: {NOWHERE} cannot be used \(.*\): give another place"):
         main(["train", "--out", NOWHERE, "--data-root", str(trained[0]), *OWN])
 
 

@@ -12,8 +12,8 @@ from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.settings import KINETICS_KNOBS, SINGLE_CLIP, SOMETHING_KNOBS, Knobs, kinetics, something
 from cpnet.experiments.table import Table
 
-TRIED = (Knobs(1e-3), Knobs(2e-3), Knobs(4e-3))
-TRIED_CPNET = (Knobs(2e-3, 8.0), Knobs(2e-3, 32.0), Knobs(4e-3, 32.0))
+TRIED = (Knobs(1e-3), Knobs(2e-3), Knobs(4e-3), Knobs(8e-3))
+TRIED_CPNET = (Knobs(2e-3, 8.0), Knobs(2e-3, 32.0), Knobs(4e-3, 32.0), Knobs(8e-3, 32.0))
 TUNING_SEED, TUNING_VIDEOS = 1, 500  # another stand-in, its training videos included
 
 # A setting: a network, profile, seed, tests and knobs.
@@ -81,5 +81,5 @@ def overview() -> pd.DataFrame:
             top1 = {trial: stored.get(name_of(name, trial)) for trial in tried(name)}
             texts = [f"{trial}: {'not run' if value is None else f'{value:.1f} %'}" for trial, value in top1.items()]
             lines.append((data, name, *texts, str(knobs)))
-    columns = ["data", "network", "first trial", "second trial", "third trial", "chosen"]
+    columns = ["data", "network", "first trial", "second", "third", "fourth", "chosen"]
     return pd.DataFrame(lines, columns=columns).set_index(["data", "network"])

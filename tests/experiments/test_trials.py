@@ -32,11 +32,11 @@ def test_each_network_has_the_knobs_of_its_best_trial(table):
         if set(trials.values()) <= set(stored.index):
             complete += 1
             assert max(trials, key=lambda candidate: stored[trials[candidate]]) == knobs
-    assert complete == len(table.rows) / 3 or not stored.size
+    assert complete == len(table.rows) / 4 or not stored.size
 
 
 def test_each_network_has_as_many_trials():
-    assert {len({*tried(name)}) for name in KNOBS} == {3}
+    assert {len({*tried(name)}) for name in KNOBS} == {4}
     assert all(knobs in tried(name) for name, knobs in KNOBS.items())
 
 
