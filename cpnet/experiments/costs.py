@@ -132,7 +132,7 @@ def overview(runs: Sequence[Run]) -> pd.DataFrame:
                 "minutes a run": f"{sum(seconds) / len(seconds) / 60:.1f}" if seconds else "not run",
             }
         )
-    return pd.DataFrame(lines).set_index("row")
+    return pd.DataFrame(lines, columns=["row", "seeds", "stored", "minutes a run"]).set_index("row")
 
 
 def command(run: Run, gpus: int = 8, data_root: str = "DATA_ROOT") -> str:
