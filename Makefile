@@ -52,7 +52,7 @@ results: setup ## train what results/ lacks and store it there to be committed; 
 # Each platform with all tags that wheels for it may have.
 LINUX = 2_28 2_27 2_17 2014
 MACOS = 14_0_arm64 13_0_arm64 12_0_arm64 11_0_arm64 11_0_universal2 10_13_universal2 10_12_universal2 10_9_universal2
-platforms: setup ## look whether every locked package has a wheel for Linux and macOS, x86-64 and ARM, Python 3.11 to 3.13
+platforms: setup ## look whether every locked package has a wheel for Linux (x86-64, ARM) and macOS (ARM), Python 3.11 to 3.13
 	@for python in 3.11 3.12 3.13; do \
 		for tags in "$(LINUX:%=manylinux%_x86_64) manylinux1_x86_64" "$(LINUX:%=manylinux%_aarch64)" "$(MACOS:%=macosx_%)"; do \
 			set -- $$tags; \

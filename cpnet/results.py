@@ -135,7 +135,7 @@ def measurements(records: Sequence[Record]) -> pd.DataFrame:
     for record in records:
         label = _labels(record).values()
         lines.append([*label, "", "weights", record["params"]["weights"], None])
-        protocols = {"": {}, **record["config"].get("protocols", record["config"].get("protocol", {}))}
+        protocols = record["config"].get("protocols", record["config"].get("protocol", {}))
         for key, value in record["metrics"].items():
             if not isinstance(value, list):
                 protocol = max((name for name in protocols if name and key.endswith(f"_{name}")), key=len, default="")

@@ -25,6 +25,7 @@ def _from_film(options, gop=10, before=""):
 ODD = {
     "b-frames.mp4": _encode(X264.format(gop=10)),
     "open-gop.mp4": _encode("-c:v libx264 -bf 3 -g 8 -flags -cgop"),
+    "intra-refresh.mp4": _encode("-c:v libx264 -x264-params intra-refresh=1:keyint=10"),
     "one-frame.mp4": _encode("-c:v libx264", seconds=0.03),
     "hevc.mp4": _encode("-c:v libx265 -x265-params log-level=none"),
     "hevc10.mp4": _encode("-c:v libx265 -pix_fmt yuv420p10le -x265-params log-level=none"),

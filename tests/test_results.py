@@ -104,16 +104,25 @@ def test_a_measurement_is_a_line_whatever_its_test_is_called():
     tests = {"": {}, "k1": {"k": 1}, "k16": {"k": 16}, "25x10": {"videos": 50}}
     metrics = {"train_loss": 0.5, "val_top1": 1.0, "val_top1_k1": 2.0, "val_top1_k16": 3.0, "val_top5_25x10": 4.0}
     made = record(config={"protocols": tests}, metrics=metrics | {"val_per_class": [1.0]}, n_expected=500)
-    made["params"] = {"weights": 7}
-    lines = results.measurements([made]).set_index(["metric", "protocol"])[["value", "n"]].fillna(-1)
-    assert {key: tuple(line) for key, line in lines.iterrows()} == {
-        ("weights", ""): (7, -1),
-        ("train_loss", ""): (0.5, -1),
-        ("val_top1", ""): (1, 500),
-        ("val_top1", "k1"): (2, 500),
-        ("val_top1", "k16"): (3, 500),
-        ("val_top5", "25x10"): (4, 50),
+    made |= {"params": {"weights": 7}, "right": {"val_top1_k16": results.pack([True, False, True])}}
+    lines = results.measurements([made]).set_index(["metric", "protocol"])
+    assert lines["value"].to_dict() == {
+        ("weights", ""): 7,
+        ("train_loss", ""): 0.5,
+        ("val_top1", ""): 1,
+        ("val_top1", "k1"): 2,
+        ("val_top1", "k16"): 3,
+        ("val_top5", "25x10"): 4,
     }
+    told = {key: right.tolist() for key, right in lines["right"].items() if right is not None}
+    assert told == {("val_top1", "k16"): [True, False, True]}
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 1000])
+def test_which_videos_are_right_comes_back_as_packed(count):
+    right = [i % 3 == 0 for i in range(count)]
+    text = results.pack(right)
+    assert results.unpack(text).tolist() == right and len(text) < 8 + count / 2
     assert results.measurements([]).empty and "value" in results.measurements([])
 
 

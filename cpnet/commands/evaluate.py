@@ -65,19 +65,21 @@ def evaluate(
     if not is_main_process():
         return
     labels = index.labels()
-    found = Scores(scores, [video.id for video in index.listed], labels.tolist(), [*index.classes])
+    videos = index.listed[: index.n_expected - len(index.malformed)]
+    of_videos = [video.label for video in videos]
+    found = Scores(scores[: len(videos)], [video.id for video in videos], of_videos, [*index.classes])
     if (labels >= 0).any():
         correct = accuracy(scores, labels)
         changed = [f"k {k}"] * (k is not None) + ["shuffled"] * shuffled + [f"{which} checkpoint"]
         what = ", ".join([protocol, f"{index.dataset} {split}", *changed])
         print(f"top-1 {correct.top1:.2f} %, top-5 {correct.top5:.2f} %, {what}")
         print(f"{correct.n_scored} of {correct.n_expected} videos scored, the others count as errors")
-        unread = [video for video, row in zip(found.ids, scores, strict=True) if row.isnan().any()]
+        unread = [video for video, row in zip(found.ids, found.scores, strict=True) if row.isnan().any()]
         if unread:
             print(f"not scored: {', '.join(unread[:10])}{', ...' if len(unread) > 10 else ''}")
         if per_class is not None:
-            videos = labels[labels >= 0].bincount(minlength=len(index.classes))
-            table = pd.DataFrame({"class": index.classes, "top1": correct.per_class, "videos": videos})
+            counts = labels[labels >= 0].bincount(minlength=len(index.classes))
+            table = pd.DataFrame({"class": index.classes, "top1": correct.per_class, "videos": counts})
             results.write_atomically(per_class, table.sort_values("top1").to_csv(index=False).encode())
             print(f"accuracy of each class in {per_class}")
     else:

@@ -25,7 +25,7 @@ def reproduce(
     """Train the runs of a table that are not stored yet, and print the table; call again to go on after a stop.
 
     Args:
-        table: name of a table, such as table1 or table5a, or all; an unknown one is answered by a list.
+        table: name of a table, such as table1 or table3a, or all; an unknown one is answered by a list.
         profile: data and network size; "paper" is the published schedule on the real data.
         rows: only these rows of the table; all if none is given.
         seeds: only these seeds; all if none is given.

@@ -72,7 +72,8 @@ def _numbered(names: Sequence[str]) -> tuple[dict[int, str], str, list[str]]:
     prefixes = Counter(match[1] for match in parsed.values() if match)
     prefix = prefixes.most_common(1)[0][0] if prefixes else ""
     frames = {int(match[2]): name for name, match in parsed.items() if match and match[1] == prefix}
-    return frames, prefix, [name for name in parsed if name not in frames.values()]
+    known = set(frames.values())
+    return frames, prefix, [name for name in parsed if name not in known]
 
 
 def _decode_images(files: Sequence[Path], chosen: Sequence[int]) -> np.ndarray:
@@ -156,7 +157,9 @@ def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
                     container.seek(key, stream=stream)
                     decoder = container.decode(stream)
                 frame = next((f for f in decoder if f.pts is not None and f.pts >= times[i]), None)
-                if frame is None or frame.pts != times[i]:
+                if frame is None or frame.pts != times[i]:  # no picture of its own, as before an intra refresh
+                    return _decode_in_order(path, indices)
+                if frame.is_corrupt:
                     raise ValueError(f"PyAV cannot read {path}: frame {i} is damaged")
                 now, frames[i] = frame.pts, _upright(path, frame)
             return np.stack([frames[i] for i in chosen])

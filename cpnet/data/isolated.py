@@ -92,7 +92,8 @@ class Child:
 class IsolatedDecoder:
     """Call it as `decode_frames`: it decodes video files in a child process, one for each thread and worker that calls.
 
-    decord is given what it reads right: what it cannot read, or would misread, PyAV reads in a child of its own.
+    decord is given what it reads right: what it refuses, or would misread, PyAV reads in a child of its own. No second
+    decoder tries a video at which one hangs or crashes.
 
     Args:
         backend: what reads video files, see `cpnet.data.decode`.
@@ -122,35 +123,39 @@ class IsolatedDecoder:
     def decode_in_child(self, path: Path, indices: Indices) -> np.ndarray:
         """As a call, but frames of folders and images too are decoded in the child process."""
         try:
-            if self.backend == "pyav" or not self._is_for_decord(path):
+            if self.backend == "pyav":
                 return self._ask("pyav", path, indices)
-            try:
-                return self._ask("decord", path, indices)
-            except ValueError as error:
-                frames = self._instead(path, indices, error)
-                self.by_pyav[path] = str(error)
-                return frames
+            reason = self._why_not_decord(path)
+            if not reason:
+                try:
+                    return self._ask("decord", path, indices)
+                except ValueError as error:
+                    reason = str(error)
+            frames = self._instead(path, indices, reason)
+            self.by_pyav[path] = reason
+            return frames
         except DecoderDied as error:
             raise ValueError(f"{path}: {error}") from error
 
-    def _is_for_decord(self, path: Path) -> bool:
-        if path not in self.trusted and path not in self.by_pyav:
-            reason = "" if path.is_dir() else self._child("pyav").ask((path, DOUBTS), self.deadline)
-            if reason:
-                self.by_pyav[path] = f"decord would misread it: {reason}"
-            else:
-                self.trusted.add(path)
-        return path not in self.by_pyav
+    def _why_not_decord(self, path: Path) -> str:
+        if path not in self.by_pyav and path not in self.trusted and not path.is_dir():
+            doubts = self._child("pyav").ask((path, DOUBTS), self.deadline)
+            if doubts:
+                return f"decord would misread {path}: {doubts}"
+            self.trusted.add(path)
+        return self.by_pyav.get(path, "")
 
-    def _instead(self, path: Path, indices: Indices, first: ValueError) -> np.ndarray:
+    def _instead(self, path: Path, indices: Indices, reason: str) -> np.ndarray:
         try:
             return self._ask("pyav", path, indices)
-        except ValueError as second:
-            raise ValueError(f"{first}; {second}") from first
+        except ValueError as error:
+            raise ValueError(f"{reason}; {error}") from error
 
     def _child(self, backend: Backend) -> Child:
         children = self.children.__dict__  # those of this thread
-        return children.setdefault(backend, Child(backend))
+        if backend not in children:
+            children[backend] = Child(backend)
+        return children[backend]
 
     def _ask(self, backend: Backend, path: Path, indices: Indices) -> np.ndarray:
         child = self._child(backend)

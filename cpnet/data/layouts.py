@@ -143,12 +143,9 @@ def read_index(dataset: Dataset, root: str | Path, split: Split, quarantine: boo
         index.quarantined = [video for video in index.videos if video.path in bad]
         index.videos = [video for video in index.videos if video.path not in bad]
     if not index.videos:
-        folders = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
-        near = (
-            get_close_matches(index.missing[0].path.relative_to(root).parts[0], folders, cutoff=0.4)
-            if index.missing
-            else []
-        )
+        wanted = [video.path.relative_to(root).parts[0] for video in index.missing[:1]]
+        folders = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name not in (".git", *wanted))
+        near = [name for folder in wanted for name in get_close_matches(folder, folders, cutoff=0.4)]
         hint = f"did you mean the folder {near[0]}?" if near else f"its folders are {', '.join(folders) or 'none'}"
         raise ValueError(f"no usable video in the {split} split under {root}: {hint}\n{index.summary()}")
     return index
@@ -228,8 +225,8 @@ def _something(root: Path, split: Split) -> Index:
     for i, row in enumerate(_json(annotation, list)):
         row = row if isinstance(row, dict) else {}
         video_id = str(row.get("id", ""))
-        template = answers.get(video_id) if split == "test" else row.get("template", "")
-        where, folder = f"{annotation}, item {i}", root / "20bn-something-something-v2"
+        template = answers.get(video_id) if split == "test" else row.get("template") or ""
+        where, folder = f"{annotation.name}, item {i}", root / "20bn-something-something-v2"
         _add(index, label, where, video_id, template, folder, ".webm")
     return index
 
@@ -295,14 +292,14 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if "youtube_id" not in (reader.fieldnames or ()):
         raise ValueError(f"{path} has no column youtube_id: its header is {reader.fieldnames}")
     for row in reader:
-        yield f"{path}, line {reader.line_num}", row
+        yield f"{path.name}, line {reader.line_num}", row
 
 
 def _semicolon_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Fields of the lines of a file that are not empty, with where they stand."""
     for i, line in enumerate(_text(path).splitlines(), 1):
         if line.strip():
-            yield f"{path}, line {i}", [part.strip() for part in line.split(";")]
+            yield f"{path.name}, line {i}", [part.strip() for part in line.split(";")]
 
 
 def _text(path: Path) -> str:

@@ -72,7 +72,7 @@ class Protocol:
     def views(self, index: Index, phase: Phase, data: VideoData, read: Reader) -> EvaluationViews:
         """All views of the videos of `index`; clips as in `phase` and `data`, unless the protocol has others."""
         if self.videos is not None:
-            index = replace(index, videos=index.videos[: self.videos], missing=[], quarantined=[])
+            index = replace(index, videos=index.videos[: self.videos], missing=[], quarantined=[], malformed=[])
         return EvaluationViews(
             index,
             num_frames=phase.num_frames,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cpnet.experiments.intervals import SIDE, Estimate, over_seeds_and_videos
+from cpnet.experiments.intervals import SIDE, Estimate, over_seeds, over_seeds_and_videos
 
 OUTCOMES = ("holds", "does not hold", "undecided", "not run")
 FEWEST_SEEDS = 3  # what differs between two may differ alike by chance
@@ -66,12 +66,20 @@ Contrast = Mapping[Measured, float]  # a sum of accuracies, each times a number
 
 
 class Comparison(NamedTuple):
-    """Whether a sum of accuracies is above `low` and below `high`, in points; its name is what the evidence says."""
+    """Whether a sum of accuracies is above `low` and below `high`, in points.
+
+    Attributes:
+        name: what the evidence calls it.
+        contrast: accuracies, each times a number.
+        low, high: bounds.
+        own_videos: whether each seed is tested on videos of its own, as in the toy study.
+    """
 
     name: str
     contrast: Contrast
     low: float = -math.inf
     high: float = math.inf
+    own_videos: bool = False
 
     @property
     def sign(self) -> str:
@@ -102,7 +110,7 @@ def within(frame: pd.DataFrame, comparisons: Sequence[Comparison]) -> Verdict:
         first, values = few[0]
         seeds = f"{len(values)} of at least {FEWEST_SEEDS} seeds"
         return Verdict("undecided", f"{first.name}: {values.mean():{first.sign}.1f} points, {seeds}")
-    estimates = [(comparison, over_seeds_and_videos(values)) for comparison, values in measured]
+    estimates = [(comparison, _estimate(comparison, values)) for comparison, values in measured]
     chances = [_chances(comparison, estimate) for comparison, estimate in estimates]
     if min(outside for _, outside in chances) <= SIDE / len(comparisons):
         outcome = "does not hold"
@@ -111,6 +119,12 @@ def within(frame: pd.DataFrame, comparisons: Sequence[Comparison]) -> Verdict:
     else:
         outcome = "holds" if len(measured) == len(found) else "not run"
     return Verdict(outcome, _evidence(estimates, [inside for inside, _ in chances], len(found)))
+
+
+def _estimate(comparison: Comparison, values: np.ndarray) -> Estimate:
+    if comparison.own_videos:
+        return over_seeds(values)
+    return over_seeds_and_videos(values, one_video=100 * max(map(abs, comparison.contrast.values())))
 
 
 def _chances(comparison: Comparison, estimate: Estimate) -> tuple[float, float]:
@@ -123,9 +137,12 @@ def _chances(comparison: Comparison, estimate: Estimate) -> tuple[float, float]:
 def _evidence(estimates: Sequence[tuple[Comparison, Estimate]], inside: Sequence[float], count: int) -> str:
     """How many hold, and of the least certain ones the effect and its interval."""
     ranked = sorted(zip(inside, estimates, strict=True), key=lambda pair: -pair[0])
-    texts = [f"{c.name}: {e.mean:{c.sign}.1f} ± {e.half:.1f} points" for _, (c, e) in ranked[:SHOWN]]
-    seeds, videos = estimates[0][1].seeds, estimates[0][1].videos
-    texts[-1] += f", {seeds} seeds x {videos} videos"
+    sizes = [f", {e.seeds} seeds x {e.videos} videos" for _, (_, e) in ranked[:SHOWN]]
+    alike = len(set(sizes)) == 1
+    texts = [
+        f"{c.name}: {e.mean:{c.sign}.1f} ± {e.half:.1f} points" + size * (not alike or i == len(sizes) - 1)
+        for i, ((_, (c, e)), size) in enumerate(zip(ranked, sizes, strict=False))
+    ]
     if count == 1:
         return texts[0]
     more = f"; {len(ranked) - SHOWN} more are surer" if len(ranked) > SHOWN else ""

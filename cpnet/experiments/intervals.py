@@ -40,8 +40,24 @@ class Estimate(NamedTuple):
         return float(student.cdf((self.mean - bound) / self.error, self.freedom))
 
 
-def over_seeds_and_videos(differences: np.ndarray) -> Estimate:
+def over_seeds(values: np.ndarray) -> Estimate:
+    """Mean of values (seeds, videos), in points, where each seed has videos of its own: Student's over their means.
+
+    Raises:
+        ValueError: fewer than two seeds.
+    """
+    S, V = values.shape
+    if S < 2:
+        raise ValueError(f"{S} seeds: give two at least")
+    error = float(values.mean(1).std(ddof=1)) / S**0.5
+    return Estimate(float(values.mean()), _at_least(error, S - 1, 100 / V), S - 1, S, V)
+
+
+def over_seeds_and_videos(differences: np.ndarray, one_video: float = 100.0) -> Estimate:
     """Mean of differences (seeds, videos), in points, as an estimate for other seeds and other videos.
+
+    Args:
+        one_video: most points that a video can change a difference by.
 
     Raises:
         ValueError: fewer than two seeds or two videos.
@@ -57,5 +73,10 @@ def over_seeds_and_videos(differences: np.ndarray) -> Estimate:
     total = seed_square + max(video_square - rest_square, 0.0)
     parts = seed_square**2 / (S - 1) + video_square**2 / (V - 1) + rest_square**2 / ((S - 1) * (V - 1))
     freedom = total**2 / parts if parts else float(V - 1)
-    one_video = 100 / V / float(student.ppf(1 - SIDE, freedom))  # the interval reaches as far: all alike is no proof
-    return Estimate(float(mean), max(float((total / (S * V)) ** 0.5), one_video), float(freedom), S, V)
+    error = _at_least(float((total / (S * V)) ** 0.5), freedom, one_video / V)
+    return Estimate(float(mean), error, float(freedom), S, V)
+
+
+def _at_least(error: float, freedom: float, half: float) -> float:
+    """The interval reaches one video: that all are alike is no proof."""
+    return max(error, half / float(student.ppf(1 - SIDE, freedom)))

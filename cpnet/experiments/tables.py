@@ -19,6 +19,7 @@ from cpnet.experiments import (
     trials,
 )
 from cpnet.experiments.claims import OUTCOMES, summarise
+from cpnet.experiments.parameters import ALL
 from cpnet.experiments.run import Run
 from cpnet.experiments.settings import pretraining
 from cpnet.experiments.table import Table
@@ -64,21 +65,21 @@ def find_table(name: str) -> Table:
 
 
 def select_runs(name: str, profile: str = "cpu", rows: Sequence[str] = (), seeds: Sequence[int] = ()) -> list[Run]:
-    """The runs of a table at a profile, or of "all"; only those of some rows and seeds, if any are given.
+    """The runs of a table at a profile, or of "all"; only some rows, or with other seeds than those of the profile.
 
     Raises:
-        ValueError: no such table, row or seed; the message lists those there are.
+        ValueError: no such table or row, the message lists those there are; or no run.
     """
     tables = TABLES.values() if name == "all" else [find_table(name)]
-    runs = [run for table in tables for run in table.runs(profile)]
+    runs = [run for table in tables for run in table.runs(profile, seeds or ALL)]
     if not runs:
-        raise ValueError(f"{name} has no runs at profile {profile}")
-    names, numbers = ([*dict.fromkeys(part)] for part in zip(*((run.row, run.seed) for run in runs), strict=True))
-    for what, wanted, known in (("row", rows, names), ("seed", seeds, numbers)):
-        unknown = [value for value in wanted if value not in known]
-        if unknown:
-            raise ValueError(f"no {what} {unknown[0]!r} in {name}: choose among {', '.join(map(str, known))}")
-    return [run for run in runs if (not rows or run.row in rows) and (not seeds or run.seed in seeds)]
+        one = "" if seeds else ", or none is stored yet: give its seeds"
+        raise ValueError(f"{name} has no runs at profile {profile}{one}")
+    names = list(dict.fromkeys(run.row for run in runs))
+    unknown = [row for row in rows if row not in names]
+    if unknown:
+        raise ValueError(f"no row {unknown[0]!r} in {name}: choose among {', '.join(names)}")
+    return [run for run in runs if not rows or run.row in rows]
 
 
 def scorecard() -> pd.DataFrame:

@@ -80,6 +80,7 @@ def overview() -> pd.DataFrame:
         for name, knobs in chosen.items():
             top1 = {trial: stored.get(name_of(name, trial)) for trial in tried(name)}
             texts = [f"{trial}: {'not run' if value is None else f'{value:.1f} %'}" for trial, value in top1.items()]
-            lines.append((data, name, *texts, str(knobs)))
+            so_far = "" if None not in top1.values() else ", provisionally"
+            lines.append((data, name, *texts, f"{knobs}{so_far}"))
     columns = ["data", "network", "first trial", "second", "third", "fourth", "chosen"]
     return pd.DataFrame(lines, columns=columns).set_index(["data", "network"])

@@ -135,7 +135,7 @@ def tremble(random: Random, T: int, size: float) -> np.ndarray:
 
 
 def even(length: float) -> int:
-    """The nearest even number of pixels that decord can read as the width of H.264: it fails on 16, 24, 48 and 72."""
+    """The nearest even number of pixels but 16, 24, 48 and 72, as widths of which decord 0.6 could not read H.264."""
     pixels = 2 * round(length / 2)
     return pixels + 2 if pixels in (16, 24, 48, 72) else pixels
 

@@ -93,8 +93,10 @@ def test_labels_are_read_as_the_answers_of_a_test_split(tmp_path, capsys):
     (tmp_path / "jester-v1-test.csv").write_text("\n".join(scores.ids))
     labels = write_submissions(tmp_path, "jester", scores)[1]
     labels.rename(tmp_path / "test-answers.csv")
+    for video in scores.ids:
+        (tmp_path / "20bn-jester-v1" / video).mkdir(parents=True)
     index = read_index("jester", tmp_path, "test")
-    assert [(video.id, video.label) for video in index.missing] == [
+    assert [(video.id, video.label) for video in index.videos] == [
         (video, row[0]) for video, row in zip(scores.ids, best_classes(scores), strict=True)
     ]
     assert capsys.readouterr().out == ""  # every video could be read

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from cpnet.experiments.coverage import coverage
-from cpnet.experiments.intervals import over_seeds_and_videos
+from cpnet.experiments.intervals import over_seeds, over_seeds_and_videos
 
 
 def students(sample):
@@ -45,6 +45,15 @@ def test_it_reaches_one_video_though_nothing_differs():
     assert over_seeds_and_videos(np.full((3, 50), 100.0)).half == pytest.approx(2.0)
 
 
+def test_of_seeds_with_videos_of_their_own_it_is_students_over_seeds():
+    values = 100.0 * (np.random.default_rng(4).random((5, 80)) < 0.3)
+    found = over_seeds(values)
+    assert (found.mean, found.half) == pytest.approx(students(values.mean(1)))
+    assert over_seeds(np.full((3, 50), 25.0)).half == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="give two at least"):
+        over_seeds(values[:1])
+
+
 @pytest.mark.parametrize("shape", [(1, 50), (3, 1)])
 def test_one_seed_or_one_video_has_no_interval(shape):
     with pytest.raises(ValueError, match="give two of both at least"):
@@ -56,4 +65,4 @@ def test_one_seed_or_one_video_has_no_interval(shape):
 def test_intervals_cover_the_true_difference_and_are_not_needlessly_wide(seeds, videos, spread):
     found = coverage(seeds, videos, spread, 500, np.random.default_rng(3))
     assert found["covered, %"] >= 93 - 2.5  # 500 trials know it to 2.2 points
-    assert found["half"] <= 1.1 * found["ideal half"]
+    assert found["half"] <= stats.t.ppf(0.975, seeds - 1) / stats.norm.ppf(0.975) * found["known half"]

@@ -39,12 +39,16 @@ def test_every_profile_of_every_table_has_runs_that_differ(table, profile):
         (("tabel3b",), "no table 'tabel3b', did you mean table3b: there are table1, table1_controls"),
         (("table5a", "paper", ("c3d_resnet18",)), "no row 'c3d_resnet18' in table5a: choose among c2d_resnet18, c2d_"),
         (("pretrain", "paper"), "pretrain has no runs at profile paper"),
-        (("table1", "cpu", (), (99,)), "no seed 99 in table1: choose among 0, 1"),
+        (("table5a",), "table5a has no runs at profile cpu, or none is stored yet: give its seeds"),
     ],
 )
 def test_what_is_not_there_is_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         select_runs(*arguments)
+
+
+def test_other_seeds_can_be_asked_for():
+    assert {run.seed for run in select_runs("table4", seeds=(7,))} == {7}
 
 
 def test_runs_are_selected_by_row_and_seed():
