@@ -142,6 +142,8 @@ def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Fi
         if source == "ours":
             sns.stripplot(**shared, dodge=hue is not None, jitter=False, size=3, alpha=0.5, legend=False)
         axis.set(title=source, xlabel="", ylabel="top-1, %" if source == "paper" else "")
+        if part.empty:
+            _say_not_run(axis)
         axis.tick_params(axis="x", labelsize=10)
         if axis.get_legend():
             axis.get_legend().remove()
@@ -161,8 +163,17 @@ def heat_maps(grids: Mapping[str, pd.DataFrame], missing: Mapping[str, str]) -> 
     size = (1.5 + 0.75 * columns * len(grids), 1.2 + 0.55 * rows)
     figure, axes = plt.subplots(1, len(grids), figsize=size, squeeze=False)
     for axis, (name, grid) in zip(axes[0], grids.items(), strict=True):
+        bounds = {"vmin": 0, "vmax": 1} if grid.isna().all(axis=None) else {}  # with nothing to take them from
         sns.heatmap(
-            grid, annot=True, fmt=".1f", cmap="viridis", cbar=False, linewidths=1, ax=axis, annot_kws={"size": 10}
+            grid,
+            **bounds,
+            annot=True,
+            fmt=".1f",
+            cmap="viridis",
+            cbar=False,
+            linewidths=1,
+            ax=axis,
+            annot_kws={"size": 10},
         )
         values = grid.to_numpy(dtype=float)
         for i, j in itertools.product(range(rows), range(columns)):
@@ -192,7 +203,13 @@ def accuracy_by_epoch(curves: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
     axis.set(xlabel="epoch", ylabel="validation top-1, %", ylim=(None, 101))
     if shown:
         axis.legend(title="", loc="lower right")
+    else:
+        _say_not_run(axis)
     return figure
+
+
+def _say_not_run(axis: Axes) -> None:
+    axis.text(0.5, 0.5, "not run", transform=axis.transAxes, ha="center", va="center", color="0.4")
 
 
 def losses(curves: pd.DataFrame, rows: Mapping[str, str], frames: Sequence[int]) -> Figure:
@@ -212,6 +229,8 @@ def losses(curves: pd.DataFrame, rows: Mapping[str, str], frames: Sequence[int])
                 place = {"transform": axis.get_xaxis_transform(), "rotation": 90, "va": "top", "fontsize": 9}
                 axis.text(start - 0.4, 0.97, f"{number} frames", **place)
         axis.set(title=title, xlabel="epoch", yscale="log")
+        if row not in set(curves["row"]):
+            _say_not_run(axis)
     axes[0, 0].set_ylabel("training loss")
     return figure
 
