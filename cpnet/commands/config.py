@@ -21,7 +21,7 @@ def config(
     from cpnet.experiments.run import load, load_origins
     from cpnet.experiments.tables import find_table, select_runs
 
-    runs = find_table(table).runs(profile, rows=row) or select_runs(table, profile, rows=(row,), seeds=(0,))
+    runs = select_runs(table, profile, rows=(row,))
     print(f"# {command(runs[0])}")
     taken = overview(runs).loc[row]
     print(f"# seeds {taken['seeds']}, stored {taken['stored']}, minutes a run: {taken['minutes a run']}")

@@ -141,7 +141,7 @@ class IsolatedDecoder:
         if path not in self.by_pyav and path not in self.trusted and not path.is_dir():
             doubts = self._child("pyav").ask((path, DOUBTS), self.deadline)
             if doubts:
-                return f"decord would misread {path}: {doubts}"
+                return f"decord would misread it: {doubts}"
             self.trusted.add(path)
         return self.by_pyav.get(path, "")
 

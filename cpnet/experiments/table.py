@@ -73,9 +73,16 @@ class Table:
     evidence: Callable[[], pd.DataFrame] | None = None
 
     def runs(
-        self, profile: str = "cpu", seeds: Sequence[int] | int | str = ALL, rows: Sequence[str] | str = ALL
+        self,
+        profile: str = "cpu",
+        seeds: Sequence[int] | int | str = ALL,
+        rows: Sequence[str] | str = ALL,
+        only_stored: bool = False,
     ) -> list[Run]:
         """Runs of some rows with some seeds: one, a list, or "all"; "all" seeds are those of the profile.
+
+        Args:
+            only_stored: leave out what would have to be trained.
 
         Raises:
             ValueError: unknown profile or row.
@@ -88,7 +95,8 @@ class Table:
         pairs = [(name, seed) for name in names for seed in chosen(seeds, self.seeds(name, profile))]
         pairs.sort(key=lambda pair: pair[1])  # of all rows the first seed first
         trainings = [(name, self.rows[name](profile, seed)) for name, seed in pairs]
-        return [Run(self.name, name, profile, training) for name, training in trainings if training is not None]
+        runs = [Run(self.name, name, profile, training) for name, training in trainings if training is not None]
+        return [run for run in runs if not only_stored or run.stored() is not None]
 
     def load(self, profile: str = "cpu") -> pd.DataFrame:
         """Measurements of the runs that are stored."""

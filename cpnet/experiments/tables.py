@@ -73,8 +73,7 @@ def select_runs(name: str, profile: str = "cpu", rows: Sequence[str] = (), seeds
     tables = TABLES.values() if name == "all" else [find_table(name)]
     runs = [run for table in tables for run in table.runs(profile, seeds or ALL)]
     if not runs:
-        one = "" if seeds else ", or none is stored yet: give its seeds"
-        raise ValueError(f"{name} has no runs at profile {profile}{one}")
+        raise ValueError(f"{name} has no runs at profile {profile}")
     names = list(dict.fromkeys(run.row for run in runs))
     unknown = [row for row in rows if row not in names]
     if unknown:

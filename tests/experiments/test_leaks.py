@@ -23,7 +23,7 @@ def test_who_guesses_has_half_with_evidence():
 
 
 def test_each_stand_in_has_1100_videos_of_partners_that_no_table_has():
-    for run in TABLE.runs(seeds=[0]):
+    for run in TABLE.runs(seeds=0):
         spec = run.training.data.rendered
         partner = class_table(spec.name)["partner, played backwards"]
         labels = [clip.label for clip in clips_of(spec) if clip.split == "val"]

@@ -12,7 +12,7 @@ def test_every_stored_result_is_found_by_a_run_of_a_table_and_no_other_is_there(
     """A change of the code that changes a run_id would leave its result behind."""
     owned = {run.stored((results.COMMITTED,)) for run in select_runs("all")}
     stored = set(results.COMMITTED.rglob("*.json"))
-    assert len(stored) > 50 and stored <= owned
+    assert len(stored) > 40 and stored <= owned
 
 
 def test_the_run_id_of_a_stored_result_is_the_hash_of_its_config():
@@ -28,9 +28,7 @@ def test_every_profile_of_every_table_has_runs_that_differ(table, profile):
     runs = table.runs(profile)
     assert len({run.run_id for run in runs}) == len(runs)
     assert {(run.table, run.profile) for run in runs} <= {(table.name, profile)}
-    assert (
-        runs or profile != "cpu" or table.name in ("architectures", "leaks", "table4", "table5a", "table5b", "run_time")
-    )
+    assert runs or profile != "cpu" or table.name in ("architectures", "table5b", "run_time")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +37,6 @@ def test_every_profile_of_every_table_has_runs_that_differ(table, profile):
         (("tabel3b",), "no table 'tabel3b', did you mean table3b: there are table1, table1_controls"),
         (("table5a", "paper", ("c3d_resnet18",)), "no row 'c3d_resnet18' in table5a: choose among c2d_resnet18, c2d_"),
         (("pretrain", "paper"), "pretrain has no runs at profile paper"),
-        (("table5a",), "table5a has no runs at profile cpu, or none is stored yet: give its seeds"),
     ],
 )
 def test_what_is_not_there_is_named(arguments, message):
