@@ -32,7 +32,7 @@ from cpnet.standins.pictures import OBJECTS, SCENES
 NAMES: tuple[Dataset, ...] = get_args(Dataset)
 VIDEOS: dict[str, ModuleType] = {"kinetics": kinetics, "something": something, "jester": jester}
 
-REVISION = 2  # raised when a change of code changes pictures
+REVISION = 3  # raised when a change of code changes pictures
 SPEC = "rendered.json"  # what a folder holds
 COMPLETE = "rendered.complete"  # there once all is written
 UNFINISHED = ".unfinished"  # folder of files that are being written
