@@ -114,7 +114,7 @@ class IsolatedDecoder:
     def __call__(self, path: Path, indices: Indices) -> np.ndarray:
         """Frames (T, H, W, 3) of a video; arguments and errors as of `decode_frames`.
 
-        A function that gives frame numbers may be called by both backends, with two lengths.
+        A function that gives frame numbers may be called more than once, with other lengths.
         """
         if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:  # Pillow neither hangs nor crashes
             return decode_frames(path, indices)
@@ -161,7 +161,7 @@ class IsolatedDecoder:
         child = self._child(backend)
         try:
             answer = child.ask((path, None if callable(indices) else list(indices)), self.deadline)
-            if isinstance(answer, int):  # the length: frames are chosen here, where the caller's random draws are
+            while isinstance(answer, int):  # a length: frames are chosen here, where the caller's random draws are
                 assert callable(indices)
                 answer = child.ask(list(indices(answer)), self.deadline)
         except DecoderDied:

@@ -10,7 +10,7 @@ from cpnet.data.quarantine import read_quarantine
 
 REFUSED = {"text.mp4": "decord cannot read .*; PyAV cannot read|^PyAV cannot read"}
 NOT_BY_DECORD = {name for name in ODD if name.endswith((".avi", ".ts", ".mpg", ".flv", ".gif", ".h264"))}
-NOT_BY_DECORD |= {"cut.mp4", "cut-first.mp4", "turned-cut.mp4", "open-gop.mp4"}
+NOT_BY_DECORD |= {"cut.mp4", "cut-first.mp4", "turned-cut.mp4", "open-gop.mp4", "intra-refresh.mp4"}
 NOT_BY_DECORD |= {f"{width}-wide.mp4" for width in (16, 24, 48)}
 
 

@@ -152,4 +152,4 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
 def test_the_command_prints_what_it_rendered(tmp_path, capsys):
     out = str(tmp_path / "data")
     main(["data", "render", "images", "--out", out, "--train", "3", "--val", "0", "--size", "32", "--jobs", "1"])
-    assert "images train: 3 videos, 3 classes" in capsys.readouterr().out
+    assert "images train: 3 listed, 3 found, 3 classes" in capsys.readouterr().out
