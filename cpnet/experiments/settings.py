@@ -67,7 +67,7 @@ class Knobs(NamedTuple):
         return f"{self.lr:g}" + (f", scale {self.displacement_scale:g}" if self.displacement_scale else "")
 
 
-# Of each family of networks at each frame step, the best of its trials on clips made for choosing (see `trials`).
+# Of each family of networks at each frame step, the best of its trials (see `trials`); a guess until all are stored.
 KINETICS_KNOBS = {
     ("c2d", 12): Knobs(4e-3),
     ("c3d", 12): Knobs(2e-3),
