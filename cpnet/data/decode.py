@@ -91,8 +91,8 @@ def _decode_images(files: Sequence[Path], chosen: Sequence[int]) -> np.ndarray:
 
 
 def _decode_with_decord(path: Path, indices: Indices) -> np.ndarray:
+    import torch  # noqa: F401, I001, before decord: loaded after it, CUDA can hang
     import decord
-    import torch  # noqa: F401, before decord: loaded after it, CUDA can hang
 
     try:
         # More threads fail on some webm files. Frames that decord replaces by their neighbours are errors.
@@ -110,12 +110,9 @@ def doubts(path: Path) -> str:
 
     with av.open(str(path)) as container:
         packets: list[Any] = [packet for packet in container.demux(video=0) if packet.size]
-        if container.format.name not in WITH_AN_INDEX:
-            return f"a file of format {container.format.name} has no index of its frames"
-    if any(packet.is_discard for packet in packets):
-        return "it has frames that no player shows, as cuts without encoding have"
-    if not _have_times(packets):
-        return "its frames have no times"
+        reason = _why_in_order(container, packets)
+    if reason:
+        return reason
     key = -math.inf
     for pts, is_key in ((packet.pts, packet.is_keyframe) for packet in packets):  # in the order of decoding
         key = pts if is_key else key
@@ -124,10 +121,14 @@ def doubts(path: Path) -> str:
     return ""
 
 
-def _have_times(packets: Sequence[Any]) -> bool:
-    """Whether each packet has a time of its own."""
+def _why_in_order(container: Any, packets: Sequence[Any]) -> str:
+    """Why frames cannot be found by their times; "" if they can."""
+    if container.format.name not in WITH_AN_INDEX:
+        return f"a file of format {container.format.name} has no index of its frames"
+    if any(packet.is_discard for packet in packets):
+        return "it has frames that no player shows, as cuts without encoding have"
     times = {packet.pts for packet in packets}
-    return len(times) == len(packets) and None not in times
+    return "its frames have no times" if None in times or len(times) < len(packets) else ""
 
 
 def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
@@ -141,8 +142,7 @@ def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
             if stream.codec_context is None:
                 raise ValueError(f"{path} is in a format that PyAV cannot read")
             packets = [packet for packet in container.demux(stream) if packet.size]
-            hidden = any(packet.is_discard for packet in packets)
-            if hidden or container.format.name not in WITH_AN_INDEX or not _have_times(packets):
+            if _why_in_order(container, packets):
                 return _decode_in_order(path, indices)
             stream.codec_context.thread_count = 1
             times = sorted(packet.pts for packet in packets if packet.pts is not None)  # B-frames are out of order

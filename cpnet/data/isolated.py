@@ -139,9 +139,9 @@ class IsolatedDecoder:
 
     def _why_not_decord(self, path: Path) -> str:
         if path not in self.by_pyav and path not in self.trusted and not path.is_dir():
-            doubts = self._child("pyav").ask((path, DOUBTS), self.deadline)
-            if doubts:
-                return f"decord would misread it: {doubts}"
+            reason = self._child("pyav").ask((path, DOUBTS), self.deadline)
+            if reason:
+                return f"decord would misread it: {reason}"
             self.trusted.add(path)
         return self.by_pyav.get(path, "")
 
@@ -164,8 +164,6 @@ class IsolatedDecoder:
             while isinstance(answer, int):  # a length: frames are chosen here, where the caller's random draws are
                 assert callable(indices)
                 answer = child.ask(list(indices(answer)), self.deadline)
-        except DecoderDied:
-            raise
         except BaseException:
             child.kill()  # it waits for frame numbers
             raise

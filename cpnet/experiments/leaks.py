@@ -1,14 +1,13 @@
 """What C2D, which sees frames without their order, knows of films and the same films backwards: it must be nothing."""
 
-from dataclasses import replace
 from functools import partial
 
 from cpnet.data.layouts import Dataset
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.claims import PAIRED, Claim, Comparison, Measured, within
-from cpnet.experiments.settings import Knobs, kinetics, short
-from cpnet.experiments.table import Column, Table
+from cpnet.experiments.settings import Knobs, kinetics, on_other_videos, short
+from cpnet.experiments.table import Table
 
 GUESSING, MARGIN = 50.0, 5.0  # percent of partners told apart, and how much more or less counts as guessing
 AT_GUESSING = f"partners told apart at {GUESSING:.0f} ± {MARGIN:.0f} %; {PAIRED}"
@@ -29,18 +28,15 @@ def row(name: Dataset, profile: str, seed: int) -> VideoTraining | None:
     if profile != "cpu":
         return None
     network = Network("c2d_resnet18")
-    of_frames = name == "kinetics"
-    training = kinetics(network, profile, seed) if of_frames else short(name, network, profile, seed, Knobs(4e-3), 4)
-    assert training.data.rendered is not None
-    spec = replace(training.data.rendered, val=VIDEOS[name], seed=FRESH)
-    return replace(training, data=replace(training.data, rendered=spec), keeps_weights=False)
+    of_kinetics = name == "kinetics"
+    training = kinetics(network, profile, seed) if of_kinetics else short(name, network, profile, seed, Knobs(4e-3), 4)
+    return on_other_videos(training, VIDEOS[name], FRESH)
 
 
 TABLE = Table(
     name="leaks",
     rows={name: partial(row, name) for name in VIDEOS},
     seeds=lambda row, profile: (0, 1, 2),
-    columns=(Column("top-1"), Column("partners", "val_partners")),
     claims=tuple(
         Claim(
             f"C2D does not tell films from films backwards: {name}",

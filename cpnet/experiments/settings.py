@@ -118,6 +118,13 @@ def kinetics(
     return replace(training, protocols=protocols, init=pretraining(profile))
 
 
+def on_other_videos(training: VideoTraining, val: int, seed: int) -> VideoTraining:
+    """A training on a stand-in of another seed, training videos included; its weights are not kept."""
+    assert training.data.rendered is not None
+    spec = replace(training.data.rendered, val=val, seed=seed)
+    return replace(training, data=replace(training.data, rendered=spec), keeps_weights=False)
+
+
 def pretraining(profile: str) -> VideoTraining:
     """C2D on still images of the stand-in for Kinetics: what ImageNet is to the paper."""
     train, val, epochs = IMAGES[profile]

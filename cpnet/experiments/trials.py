@@ -1,33 +1,36 @@
 """What chose the knobs of short trainings: as many trials for each network, on videos that no table is tested on."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 
-from cpnet.engine.protocols import Protocol
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
-from cpnet.experiments.settings import KINETICS_KNOBS, SINGLE_CLIP, SOMETHING_KNOBS, Knobs, kinetics, something
+from cpnet.experiments.settings import (
+    KINETICS_KNOBS,
+    SINGLE_CLIP,
+    SOMETHING_KNOBS,
+    Knobs,
+    kinetics,
+    on_other_videos,
+    something,
+)
 from cpnet.experiments.table import Table
 
 TRIED = (Knobs(1e-3), Knobs(2e-3), Knobs(4e-3), Knobs(8e-3))
 TRIED_CPNET = (Knobs(2e-3, 8.0), Knobs(2e-3, 32.0), Knobs(4e-3, 32.0), Knobs(8e-3, 32.0))
 TUNING_SEED, TUNING_VIDEOS = 1, 500  # another stand-in, its training videos included
 
-# A setting: a network, profile, seed, tests and knobs.
-Setting = Callable[[Network, str, int, dict[str, Protocol], Knobs], VideoTraining]
 
-
-def trial(setting: Setting, network: Network, knobs: Knobs, profile: str, seed: int) -> VideoTraining | None:
-    """A training of a table at given knobs, on other videos."""
+def trial(
+    setting: Callable[..., VideoTraining], network: Network, knobs: Knobs, profile: str, seed: int
+) -> VideoTraining | None:
+    """A training of a table at given knobs, on other videos; `setting` is `kinetics` or `something`."""
     if profile != "cpu":
         return None
-    training = setting(network, profile, seed, SINGLE_CLIP, knobs)
-    assert training.data.rendered is not None
-    spec = replace(training.data.rendered, val=TUNING_VIDEOS, seed=TUNING_SEED)
-    return replace(training, data=replace(training.data, rendered=spec), keeps_weights=False)
+    training = setting(network, profile, seed, protocols=SINGLE_CLIP, knobs=knobs)
+    return on_other_videos(training, TUNING_VIDEOS, TUNING_SEED)
 
 
 def name_of(name: str, knobs: Knobs) -> str:
@@ -45,17 +48,11 @@ def _network(family: str, positions: str) -> Network:
     return Network(f"{family}_resnet18", positions=positions if family == "cpnet" else None)
 
 
-def _kinetics(
-    network: Network, profile: str, seed: int, protocols: dict[str, Protocol], knobs: Knobs, frame_step: int
-) -> VideoTraining:
-    return kinetics(network, profile, seed, protocols, frame_step, knobs)
-
-
 TABLE3 = Table(
     name="table3_trials",
     rows={
         name_of(f"{family}_step{step}", knobs): partial(
-            trial, partial(_kinetics, frame_step=step), _network(family, "6"), knobs
+            trial, partial(kinetics, frame_step=step), _network(family, "6"), knobs
         )
         for family, step in KINETICS_KNOBS
         for knobs in tried(family)
