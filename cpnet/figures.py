@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image, ImageOps
 
 NAMES = {"nl": "I3D NL Net", "artnet": "ARTNet", "trn": "TRN", "cpnet": "CPNet"}
+KINDS = ("motion", "nothing moves", "appearance")  # what decides the classes of stand-ins
 COLOURS = dict(zip(NAMES, sns.color_palette("colorblind", len(NAMES)), strict=True))
 
 
@@ -305,4 +306,42 @@ def growth(frame: pd.DataFrame, columns: Sequence[str]) -> Figure:
         axis.set(xscale="log", yscale="log", xlabel="positions", ylabel=column)
         axis.minorticks_off()  # their labels would overlap
     axes[0, 0].legend()
+    return figure
+
+
+def gains(frame: pd.DataFrame, named: Mapping[str, str]) -> Figure:
+    """Bars of the gain of each class with their intervals, as Figures 8 and 10, coloured by what decides the class.
+
+    Args:
+        frame: of `cpnet.experiments.gains.by_class`.
+        named: what stands beside the names of some classes.
+    """
+    figure, axis = plt.subplots(figsize=(10, 0.24 * len(frame) + 1.2))
+    kinds = [kind for kind in KINDS if kind in set(frame["decided by"])]
+    for kind in kinds:
+        mine = frame["decided by"] == kind
+        places, colour = np.flatnonzero(mine), f"C{KINDS.index(kind)}"
+        axis.barh(places, frame["gain"][mine], xerr=frame["half"][mine], color=colour, label=kind, ecolor="0.4")
+    labels = [f"{label}  ({named[label]})" if label in named else label for label in frame.index]
+    axis.set_yticks(range(len(frame)), labels, fontsize=9)
+    axis.set(xlabel="gain of CPNet over C2D, points of top-1 of the class", ylim=(len(frame) - 0.4, -0.6))
+    axis.axvline(0, color="0.2", linewidth=1)
+    if kinds:
+        axis.legend(title="decided by", loc="lower right")
+    else:
+        _say_not_run(axis)
+    return figure
+
+
+def confusions(grids: Mapping[str, pd.DataFrame]) -> Figure:
+    """Confusion matrices side by side, by name, in percent; of each class by rows, what it is taken for by columns."""
+    classes = list(next(iter(grids.values())).index)
+    side = 0.2 * len(classes)
+    figure, axes = plt.subplots(1, len(grids), figsize=(side * len(grids) + 4.5, side + 0.8), sharey=True)
+    for axis, (name, grid) in zip(np.atleast_1d(axes), grids.items(), strict=True):
+        sns.heatmap(grid, vmin=0, vmax=100, cmap="viridis", square=True, cbar=False, ax=axis, yticklabels=True)
+        axis.set(title=name, xlabel="taken for, in the same order", ylabel="", xticks=[])
+        axis.tick_params(axis="y", labelsize=9)
+        if not grid.to_numpy().any():
+            _say_not_run(axis)
     return figure

@@ -135,7 +135,8 @@ def measurements(records: Sequence[Record]) -> pd.DataFrame:
     for record in records:
         label = _labels(record).values()
         lines.append([*label, "", "weights", record["params"]["weights"], None])
-        protocols = record["config"].get("protocols", record["config"].get("protocol", {}))
+        config = record["config"]
+        protocols = config.get("protocols", config.get("protocol", {})) | config.get("test_protocols", {})
         for key, value in record["metrics"].items():
             if not isinstance(value, list):
                 protocol = max((name for name in protocols if name and key.endswith(f"_{name}")), key=len, default="")

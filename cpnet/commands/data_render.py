@@ -15,6 +15,7 @@ def data_render(
     out: Path,
     train: int = 2000,
     val: int = 1000,
+    test: int | None = None,
     size: int = 72,
     seed: int = 0,
     jobs: int = 2,
@@ -26,11 +27,12 @@ def data_render(
         out: folder of the data set.
         train: clips of the training split.
         val: clips of the validation split.
+        test: clips of a test split, whose labels are in a file apart.
         size: height of the frames in pixels; for kinetics the least short side.
         seed: seed of all random draws.
         jobs: processes side by side.
     """
-    render(name, out, train=train, val=val, size=size, seed=seed, jobs=jobs)
-    for split, count in (("train", train), ("val", val)):
+    render(name, out, train=train, val=val, test=test, size=size, seed=seed, jobs=jobs)
+    for split, count in (("train", train), ("val", val), ("test", test)):
         if count:
             print(read_index(name, out, split).summary())  # type: ignore[arg-type]

@@ -50,7 +50,7 @@ def evaluate(
     from cpnet import results
     from cpnet.engine.evaluate import accuracy
     from cpnet.engine.protocols import Protocol
-    from cpnet.engine.scores import Scores, save_scores, write_submissions
+    from cpnet.engine.scores import save_scores, scores_of, write_submissions
 
     if submission is not None and split != "test":
         raise ValueError(f"--submission is for test sets: give --split test, not {split}")
@@ -65,9 +65,7 @@ def evaluate(
     if not is_main_process():
         return
     labels = index.labels()
-    videos = index.listed[: index.n_expected - len(index.malformed)]
-    of_videos = [video.label for video in videos]
-    found = Scores(scores[: len(videos)], [video.id for video in videos], of_videos, [*index.classes])
+    found = scores_of(scores, index)
     if (labels >= 0).any():
         correct = accuracy(scores, labels)
         changed = [f"k {k}"] * (k is not None) + ["shuffled"] * shuffled + [f"{which} checkpoint"]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cpnet.data.clips import Crop, crops, resized, take
 
-Augmentation = Literal["released", "crops", "none"]
+Augmentation = Literal["released", "crops", "flips", "none"]
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB
 AREA, RATIO, TRIES = (0.5, 1.0), (0.9, 1.1), 10
@@ -43,24 +43,26 @@ def training_clip(
         generator: source of all random draws.
         flip_label_map: labels that swap when a clip is mirrored, {} if none does, None for those whose clips are not
             mirrored; None to mirror no clip.
-        augmentation: "released", as the released code; "crops", without the colours; "none", the view of a test.
+        augmentation: "released", as the released code; "crops", without the colours; "flips", the view of a test, maybe
+            mirrored; "none", the view of a test.
 
     Returns:
         The clip (3, T, S, S), uint8, and its label.
     """
-    if augmentation == "none":
+    if augmentation in ("none", "flips"):
         height, width = resized(frames.shape[1], frames.shape[2], size)
-        return view(frames, crops(height, width, size, 1)[0], size), label
-    top, left, height, width = random_crop(frames.shape[1], frames.shape[2], generator)
-    cut = frames[:, top : top + height, left : left + width]
-    if augmentation == "released":
-        cut = jitter(cut, generator)
-    clip = _resize(cut, (size, size))  # (T, 3, S, S)
-    if flip_label_map is not None and _uniform(0, 1, generator) < 0.5:
+        clip = view(frames, crops(height, width, size, 1)[0], size)
+    else:
+        top, left, height, width = random_crop(frames.shape[1], frames.shape[2], generator)
+        cut = frames[:, top : top + height, left : left + width]
+        if augmentation == "released":
+            cut = jitter(cut, generator)
+        clip = _resize(cut, (size, size)).transpose(0, 1)
+    if augmentation != "none" and flip_label_map is not None and _uniform(0, 1, generator) < 0.5:
         swapped = flip_label_map.get(label, label)
         if swapped is not None:
             clip, label = clip.flip(-1), swapped
-    return clip.transpose(0, 1), label
+    return clip, label
 
 
 def view(frames: np.ndarray, crop: Crop, short_side: int) -> Tensor:

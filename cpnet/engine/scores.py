@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from cpnet.data.layouts import Index
 from cpnet.results import write_atomically
 
 KEY = "cpnet_scores"  # of the texts in a file's metadata: one key, as the order of several is not defined
@@ -28,6 +29,12 @@ class Scores(NamedTuple):
     ids: list[str]
     labels: list[int]
     classes: list[str]
+
+
+def scores_of(scores: Tensor, index: Index) -> Scores:
+    """Scores of all that an index lists, but for malformed rows, which have no id."""
+    videos = index.listed[: index.n_expected - len(index.malformed)]
+    return Scores(scores[: len(videos)], [v.id for v in videos], [v.label for v in videos], [*index.classes])
 
 
 def save_scores(path: Path, scores: Scores) -> None:

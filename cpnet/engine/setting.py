@@ -63,7 +63,7 @@ class VideoData:
         name: name of the data set.
         size: height and width of the clips.
         backend: what decodes video files.
-        augmentation: how training clips are changed: as the released code, without its change of colours, or none.
+        augmentation: how training clips are changed, see `cpnet.data.transforms.training_clip`.
         clip_rule: where clips may lie in their video, see `cpnet.data.clips`.
         rendered: the stand-in, rendered when needed; None for a folder in the official layout.
     """
@@ -89,7 +89,8 @@ class VideoData:
 
 def rendered_folder(spec: Spec) -> Path:
     """Where a stand-in is rendered to."""
-    name = f"{spec.name}-{spec.train}+{spec.val}-{spec.size}px-seed{spec.seed}-revision{spec.revision}"
+    counts = "+".join(str(n) for n in (spec.train, spec.val, spec.test) if n is not None)
+    name = f"{spec.name}-{counts}-{spec.size}px-seed{spec.seed}-revision{spec.revision}"
     return results.runs_folder() / "data" / name
 
 

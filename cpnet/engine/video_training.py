@@ -19,13 +19,14 @@ from torch import Tensor, nn
 
 from cpnet import results
 from cpnet.data.decode import Reader
-from cpnet.data.layouts import FLIP_PAIRS, Index, Split, flip_label_map, read_index
+from cpnet.data.layouts import FLIP_PAIRS, NO_LABEL, Index, Split, flip_label_map, read_index
 from cpnet.data.videos import TrainingClips
 from cpnet.engine.evaluate import accuracy
 from cpnet.engine.folder import FINISHED, Parts, open_folder
 from cpnet.engine.machine import Machine, is_main_process
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase, Recipe
+from cpnet.engine.scores import scores_of, write_submissions
 from cpnet.engine.setting import Network, VideoData, index_digest, rendered_folder
 from cpnet.engine.train import train
 from cpnet.engine.training import Training
@@ -48,6 +49,8 @@ class VideoTraining(Training):
     Attributes:
         network, data, recipe: what is trained, on what, and how; the recipe's seed is the training's.
         protocols: the tests. The one named "" gives `val_top1` and `val_top5`, another one `val_top1_<name>`, ...
+        test_protocols: those of the test split, `test_top1` and so on; what the main one predicts is written to the
+            folder of the training too, as servers take it.
         init: training whose weights are the initial ones, all but the classes'.
         revision: raised by hand when a change of code changes numbers, so that stale ones are not loaded.
         keeps_weights: store trained weights beside the record; if not, only the folder of the training has them, and
@@ -60,6 +63,7 @@ class VideoTraining(Training):
     recipe: Recipe = Recipe()  # noqa: RUF009
     protocols: Mapping[str, Protocol] = field(default_factory=lambda: {"": Protocol()})
     init: VideoTraining | None = None
+    test_protocols: Mapping[str, Protocol] | None = None
     revision: int = 1
     keeps_weights: bool = False
     snapshots: tuple[int, ...] = ()
@@ -198,7 +202,12 @@ class VideoTraining(Training):
 
             def validate(_: nn.Module, phase: Phase) -> dict[str, float]:
                 parts.write()
-                return _metrics(*test(Protocol(), phase, val_index))
+                scores, index = test(Protocol(), phase, val_index)
+                found = accuracy(scores, index.labels())
+                if is_main_process():  # of each phase the last epoch stays
+                    packed = results.pack(found.right["val_top1"].tolist())
+                    results.write_atomically(folder / _right_after(self.recipe.phases.index(phase)), packed.encode())
+                return {"val_top1": found.top1, "val_top5": found.top5}
 
             recipe, clips = replace(self.recipe, seed=self.seed), partial(self._clips, train_index, read)
             history = train(
@@ -211,7 +220,11 @@ class VideoTraining(Training):
                 accelerator=accelerator,
                 snapshots=self.snapshots,
             )
-            measured = self._tests(test, val_index)
+            measured = self._tests(test, {"val": val_index} | self._test_index(machine), folder)
+            for number in range(len(self.recipe.phases) - 1):
+                name, packed = f"val_top1_phase{number + 1}", (folder / _right_after(number)).read_text()
+                measured["right"][name] = packed
+                measured["metrics"][name] = 100 * float(results.unpack(packed).mean())
             parts.write()
         metrics = {name: history[-1][name] for name in ("train_loss", "train_top1")} | measured["metrics"]
         measured |= {
@@ -244,21 +257,43 @@ class VideoTraining(Training):
             augmentation=self.data.augmentation,
         )
 
-    def _tests(self, test: Test, val_index: Index) -> Record:
-        """Metrics of all protocols, which videos they are right about, and how many videos the main one has scored."""
+    def _test_index(self, machine: Machine) -> dict[str, Index]:
+        """The index of the test split, if that is tested and there is one."""
+        if not self.test_protocols:
+            return {}
+        try:
+            return {"test": self.index("test", machine)}
+        except (FileNotFoundError, ValueError) as error:
+            print(f"the test split is left out: {error}")
+            return {}
+
+    def _tests(self, test: Test, indexes: Mapping[str, Index], folder: Path) -> Record:
+        """Metrics of all protocols, which videos they are right about, what the main ones predict, and how many videos
+        the main one has scored."""
         right: dict[str, list[bool]] = {}
-        for name, protocol in self.protocols.items():
-            scores, index = test(protocol, self.recipe.phases[-1], val_index)
+        predicted: dict[str, str] = {}
+        tests = {"val": self.protocols, "test": self.test_protocols or {}}
+        for split, name, protocol in ((s, name, p) for s in indexes for name, p in tests[s].items()):
+            scores, index = test(protocol, self.recipe.phases[-1], indexes[split])
+            if split == "test" and not name and is_main_process():
+                write_submissions(folder / "submission", index.dataset, scores_of(scores, index))  # type: ignore[arg-type]
+            if (index.labels() == NO_LABEL).all():
+                print(f"{index.dataset} {split} has no labels here: no accuracy, see {folder / 'submission'}")
+                continue
             found = accuracy(scores, index.labels())
-            told = {metric: which.tolist() for metric, which in found.right.items()}
-            told["val_partners"] = partners_told_apart(scores, index) if self.data.rendered else []
+            told = {f"{split}{metric.removeprefix('val')}": which.tolist() for metric, which in found.right.items()}
+            told[f"{split}_partners"] = partners_told_apart(scores, index) if self.data.rendered else []
             right |= {f"{metric}_{name}".rstrip("_"): which for metric, which in told.items() if which}
             if not name:
+                unread = scores.isnan().any(1)
+                predicted[split] = " ".join(map(str, scores.nan_to_num().argmax(1).masked_fill(unread, -1).tolist()))
+            if split == "val" and not name:
                 main = found
         metrics: dict[str, Any] = {name: 100 * sum(which) / len(which) for name, which in right.items()}
         metrics["val_per_class"] = [None if math.isnan(value) else value for value in main.per_class]
         packed = {name: results.pack(which) for name, which in right.items()}
-        return {"metrics": metrics, "right": packed, "n_expected": main.n_expected, "n_scored": main.n_scored}
+        counts = {"n_expected": main.n_expected, "n_scored": main.n_scored}
+        return {"metrics": metrics, "right": packed, "predicted": predicted, **counts}
 
 
 def partners_told_apart(scores: Tensor, index: Index) -> list[bool]:
@@ -281,9 +316,9 @@ def weights_digest(model: nn.Module) -> str:
     return hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
 
 
-def _metrics(scores: Tensor, index: Index) -> dict[str, float]:
-    found = accuracy(scores, index.labels())
-    return {"val_top1": found.top1, "val_top5": found.top5}
+def _right_after(phase: int) -> str:
+    """Name of the file that says which videos the last epoch of a phase is right about."""
+    return f"right.phase{phase + 1}"
 
 
 def _without_none(value: Any) -> Any:

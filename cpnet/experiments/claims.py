@@ -46,20 +46,33 @@ class Claim(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What is compared: a row of a table, by the name of one of its tests, "" for the main one."""
+    """What is compared: a row of a table, by the name of one of its tests, "" for the main one.
+
+    `videos` says of a number of videos of a stand-in which count, (videos,) bool; all if None.
+    """
 
     row: str
     protocol: str = ""
     metric: str = "val_top1"
+    videos: Callable[[int], np.ndarray] | None = None
 
     def __str__(self) -> str:
-        return f"{self.row} ({self.protocol})" if self.protocol else self.row
+        how = [text for text in (self.protocol, self.metric) if text not in ("", "val_top1")]
+        return f"{self.row} ({', '.join(how)})" if how else self.row
 
     def right(self, frame: pd.DataFrame) -> dict[int, np.ndarray]:
-        """By seed, 100 for each video that it is right about and 0 for the others; nothing of the miniature."""
+        """By seed, 100 for each video that it is right about and 0 for the others; nothing of the miniature.
+
+        Of some videos, the others are 0 and these are raised by as much that the mean over all is theirs.
+        """
         is_it = (frame["row"] == self.row) & (frame["protocol"] == self.protocol) & (frame["metric"] == self.metric)
-        lines = frame[is_it & (frame["profile"] != "smoke") & frame["right"].notna()].drop_duplicates("seed")
-        return {seed: 100.0 * right for seed, right in zip(lines["seed"], lines["right"], strict=True)}
+        is_it &= ~frame["profile"].isin(["smoke"] if self.videos is None else ["smoke", "paper"])
+        lines = frame[is_it & frame["right"].notna()].drop_duplicates("seed")
+        found = {seed: 100.0 * right for seed, right in zip(lines["seed"], lines["right"], strict=True)}
+        if self.videos is not None:
+            counted = {seed: self.videos(len(right)) for seed, right in found.items()}
+            found = {seed: right * counted[seed] / counted[seed].mean() for seed, right in found.items()}
+        return found
 
 
 Contrast = Mapping[Measured, float]  # a sum of accuracies, each times a number
@@ -188,13 +201,31 @@ def mean_difference(first: Sequence[Measured], second: Sequence[Measured]) -> di
     return {what: sign / len(group) for sign, group in ((1, first), (-1, second)) for what in group}
 
 
-def fewer_weights(frame: pd.DataFrame, row: str, others: Sequence[str]) -> Verdict:
-    """Whether the network of a row, as trained, has fewer weights than each of the others."""
+def larger_difference(frame: pd.DataFrame, here: Comparison, there: Comparison) -> Verdict:
+    """Whether a sum of accuracies is larger than one on other videos, each with its own seeds and videos.
+
+    The interval is Welch's, of two estimates with chances of their own.
+    """
+    values = [_per_video(frame, comparison.contrast) for comparison in (here, there)]
+    if values[0] is None or values[1] is None:
+        return Verdict("not run", f"no seed has all of {(here if values[0] is None else there).name}")
+    if min(map(len, values)) < FEWEST_SEEDS:  # type: ignore[arg-type]
+        return Verdict("undecided", f"fewer than {FEWEST_SEEDS} seeds")
+    one, other = (_estimate(c, v) for c, v in zip((here, there), values, strict=True))  # type: ignore[arg-type]
+    found = one.minus(other)
+    inside, outside = found.p_not_above(0.0), found.p_not_below(0.0)
+    outcome = "holds" if inside <= SIDE else "does not hold" if outside <= SIDE else "undecided"
+    texts = [f"{c.name}: {e.mean:+.1f} ± {e.half:.1f}" for c, e in ((here, one), (there, other))]
+    return Verdict(outcome, f"{'; '.join(texts)}; difference {found.mean:+.1f} ± {found.half:.1f} points")
+
+
+def fewer_weights(frame: pd.DataFrame, row: str, others: Sequence[str], times: float = 1.0) -> Verdict:
+    """Whether the network of a row, as trained, has fewer weights than each of the others; so many times fewer."""
     counts = frame[frame["metric"] == "weights"].drop_duplicates("row").set_index("row")["value"].astype(int)
     if not {row, *others} <= set(counts.index):
         return Verdict("not run", "not all networks are trained")
     evidence = ", ".join(f"{name} {counts[name]:,}" for name in (row, *others))
-    return yes_or_no(all(counts[row] < counts[other] for other in others), evidence)
+    return yes_or_no(all(times * counts[row] < counts[other] for other in others), evidence)
 
 
 def yes_or_no(holds: bool, evidence: str) -> Verdict:

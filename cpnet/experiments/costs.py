@@ -18,11 +18,11 @@ from cpnet.experiments.run import Run, records
 from cpnet.models import create_for_clips
 from cpnet.models.summary import example_clip, multiply_adds
 
-# Training and validation videos of the releases; of Kinetics, what CVDF distributes of about 246,500 and 19,900.
-RELEASED: dict[Dataset, tuple[int, int]] = {
-    "kinetics": (240_258, 19_881),
-    "something": (168_913, 24_777),
-    "jester": (118_562, 14_787),
+# Training, validation and test videos of the releases; of Kinetics, what CVDF distributes.
+RELEASED: dict[Dataset, tuple[int, int, int]] = {
+    "kinetics": (240_258, 19_881, 38_685),
+    "something": (168_913, 24_777, 27_157),
+    "jester": (118_562, 14_787, 14_743),
 }
 
 # Assumptions, not measured; `python -m cpnet bench models` and `bench data` measure yours.
@@ -80,7 +80,7 @@ def costs(runs: Sequence[Run], pricing: Pricing) -> pd.DataFrame:
         training = run.training
         assert isinstance(training, VideoTraining)
         spec, phases, side = training.data.rendered, training.recipe.phases, training.data.size
-        train, val = RELEASED[training.data.name] if spec is None else (spec.train, spec.val)
+        train, val, test = RELEASED[training.data.name] if spec is None else (spec.train, spec.val, spec.test or 0)
 
         def price(num_frames: int, size: int, training: VideoTraining = training) -> Price:
             classes = NUM_CLASSES[training.data.name]
@@ -88,8 +88,9 @@ def costs(runs: Sequence[Run], pricing: Pricing) -> pd.DataFrame:
 
         prices = [price(phase.num_frames, side) for phase in phases]
         tests = sum(p.test * phase.epochs * val for p, phase in zip(prices, phases, strict=True))
-        for protocol in training.protocols.values():
-            views = protocol.num_clips * protocol.num_crops * (protocol.videos or val)
+        on_val, on_test = training.protocols.values(), (training.test_protocols or {}).values()
+        for protocol, count in (*((p, val) for p in on_val), *((p, test) for p in on_test)):
+            views = protocol.num_clips * protocol.num_crops * (protocol.videos or count)
             tests += views * price(phases[-1].num_frames, protocol.size or side).test
         lines.append(
             {

@@ -8,6 +8,8 @@ place of seeds and videos S. L. Hillis, "A comparison of denominator degrees of 
 ROC analysis", Statistics in Medicine 26, 2007.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +40,13 @@ class Estimate(NamedTuple):
     def p_not_below(self, bound: float) -> float:
         """Chance of a mean as low as this one, were the true one at `bound`."""
         return float(student.cdf((self.mean - bound) / self.error, self.freedom))
+
+    def minus(self, other: Estimate) -> Estimate:
+        """The difference from an estimate of other seeds and videos, with Welch's degrees of freedom."""
+        squares = self.error**2, other.error**2
+        freedom = sum(squares) ** 2 / (squares[0] ** 2 / self.freedom + squares[1] ** 2 / other.freedom)
+        counts = min(self.seeds, other.seeds), min(self.videos, other.videos)
+        return Estimate(self.mean - other.mean, sum(squares) ** 0.5, freedom, *counts)
 
 
 def over_seeds(values: np.ndarray) -> Estimate:

@@ -113,8 +113,8 @@ class Table:
     ) -> pd.DataFrame:
         """The paper's numbers beside ours, in percent; mean ± deviation over seeds.
 
-        Each column that the paper has is two, and others are one. Cells that the paper's text has lost are "lost"; a
-        star marks those whose place is inferred.
+        Each column that the paper has is two, and others are one; of lines that the paper quotes, ours are empty. Cells
+        that the paper's text has lost are "lost"; a star marks those whose place is inferred.
         """
         paper, models = read_table(self.name), model_names(self.name)
         columns = self.columns if columns is None else columns
@@ -130,7 +130,8 @@ class Table:
                 values = column.values(frame, line)
                 if column.paper in set(paper["column"]):
                     cells[f"{column.title}, paper"] = _printed(printed, column.paper)
-                cells[f"{column.title}, ours"] = mean_sd(values) if len(values) else "not run"
+                trained_here = line + column.suffix in self.rows
+                cells[f"{column.title}, ours"] = mean_sd(values) if len(values) else "not run" if trained_here else ""
             found.append(cells)
         return pd.DataFrame(found).set_index("model")
 

@@ -16,6 +16,7 @@ from cpnet.experiments import (
     table3d,
     table4,
     table5a,
+    table5b,
     trials,
 )
 from cpnet.experiments.claims import OUTCOMES, summarise
@@ -46,7 +47,7 @@ TABLES = {
         table4.TABLE,
         table5a.TABLE,
         trials.TABLE5A,
-        Table(name="table5b", title="Table 5(b)", subject="Jester v1"),
+        table5b.TABLE,
         run_time.TABLE,
     )
 }

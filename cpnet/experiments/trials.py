@@ -10,11 +10,11 @@ from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.settings import (
     KINETICS_KNOBS,
     SINGLE_CLIP,
-    SOMETHING_KNOBS,
+    TWENTYBN_KNOBS,
     Knobs,
+    first_phase,
     kinetics,
     on_other_videos,
-    something,
 )
 from cpnet.experiments.table import Table
 
@@ -26,10 +26,10 @@ TUNING_SEED, TUNING_VIDEOS = 1, 500  # another stand-in, its training videos inc
 def trial(
     setting: Callable[..., VideoTraining], network: Network, knobs: Knobs, profile: str, seed: int
 ) -> VideoTraining | None:
-    """A training of a table at given knobs, on other videos; `setting` is `kinetics` or `something`."""
+    """A training of a table at given knobs, on other videos; `setting` is `kinetics` or `first_phase`."""
     if profile != "cpu":
         return None
-    training = setting(network, profile, seed, protocols=SINGLE_CLIP, knobs=knobs)
+    training = setting(network=network, profile=profile, seed=seed, protocols=SINGLE_CLIP, knobs=knobs)
     return on_other_videos(training, TUNING_VIDEOS, TUNING_SEED)
 
 
@@ -61,8 +61,8 @@ TABLE3 = Table(
 TABLE5A = Table(
     name="table5a_trials",
     rows={
-        name_of(family, knobs): partial(trial, something, _network(family, "5"), knobs)
-        for family in SOMETHING_KNOBS
+        name_of(family, knobs): partial(trial, partial(first_phase, "something"), _network(family, "5"), knobs)
+        for family in TWENTYBN_KNOBS
         for knobs in tried(family)
     },
 )
@@ -72,7 +72,7 @@ def overview() -> pd.DataFrame:
     """One line a network, and frame step on Kinetics: accuracy of each trial that is stored, and what is chosen."""
     of_kinetics = {f"{family}_step{step}": knobs for (family, step), knobs in KINETICS_KNOBS.items()}
     lines = []
-    for data, table, chosen in (("Kinetics", TABLE3, of_kinetics), ("Something-Something", TABLE5A, SOMETHING_KNOBS)):
+    for data, table, chosen in (("Kinetics", TABLE3, of_kinetics), ("Something-Something", TABLE5A, TWENTYBN_KNOBS)):
         stored = table.load().query("metric == 'val_top1'").set_index("row")["value"].to_dict()
         for name, knobs in chosen.items():
             top1 = {trial: stored.get(name_of(name, trial)) for trial in tried(name)}

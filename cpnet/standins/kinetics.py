@@ -14,9 +14,9 @@ RATES = (15.0, 24.0, 25.0, 30000 / 1001, 30.0)  # frames a second
 LENGTHS = (97, 143)  # frames
 ASPECTS = (3 / 4, 1.0, 4 / 3, 16 / 9)
 GROWTH = 1.25  # of the short side, at most
-CAMERA_MOTION = 0.1  # share of the clips in which the camera moves
+CAMERA_MOTION = 0.3  # share of the clips in which the camera moves
 TWIN_SIZES = (0.6, 0.9)  # of its own
-TWINS = (1, 2)  # look-alikes of the thing that acts, fewest and most
+TWINS = (1, 3)  # look-alikes of the thing that acts, fewest and most
 
 
 @dataclass

@@ -32,11 +32,12 @@ from cpnet.standins.pictures import OBJECTS, SCENES
 NAMES: tuple[Dataset, ...] = get_args(Dataset)
 VIDEOS: dict[str, ModuleType] = {"kinetics": kinetics, "something": something, "jester": jester}
 
-REVISION = 3  # raised when a change of code changes pictures
+REVISION = 4  # raised when a change of code changes pictures
 SPEC = "rendered.json"  # what a folder holds
 COMPLETE = "rendered.complete"  # there once all is written
 UNFINISHED = ".unfinished"  # folder of files that are being written
 MIN_SIZE = 32
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,15 @@ class Spec:
     size: int
     seed: int
     revision: int = REVISION
+    test: int | None = None
 
     def arguments(self) -> dict[str, Any]:
         """For `render`."""
-        return {name: value for name, value in asdict(self).items() if name != "revision"}
+        return {name: value for name, value in self.written().items() if name != "revision"}
+
+    def written(self) -> dict[str, Any]:
+        """As its folder has it, without what is None."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ def render(
     *,
     train: int,
     val: int,
+    test: int | None = None,
     size: int = 72,
     seed: int = 0,
     jobs: int = 2,
@@ -82,7 +89,8 @@ def render(
     Args:
         name: which data set to stand in for; "images" are still images of the world of "kinetics".
         out: folder of the data set.
-        train, val: number of clips of each split, in turn of all classes.
+        train, val, test: number of clips of each split, in turn of all classes; a test split has its labels apart, as
+            the releases of Something-Something and Jester have them.
         size: height of the frames in pixels; the least short side for "kinetics".
         seed: seed of all random draws; clip i of a split does not depend on the number of clips.
         jobs: number of processes side by side.
@@ -92,12 +100,13 @@ def render(
     """
     if name not in NAMES:
         raise ValueError(f"name={name!r}: choose one of {', '.join(NAMES)}")
-    if min(train, val) < 0 or train + val == 0 or size < MIN_SIZE or size % 2 or jobs < 1:
+    counts = (train, val, test or 0)
+    if min(counts) < 0 or sum(counts) == 0 or size < MIN_SIZE or size % 2 or jobs < 1:
         raise ValueError(
-            f"train={train}, val={val}, size={size}, jobs={jobs}: give at least one clip, "
+            f"train={train}, val={val}, test={test}, size={size}, jobs={jobs}: give at least one clip, "
             f"an even size of {MIN_SIZE} or more, and at least one process"
         )
-    spec = Spec(name, train, val, size, seed)
+    spec = Spec(name, train, val, size, seed, test=test)
     _claim(out, spec)
     clips = clips_of(spec)
     with locked(out), ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -107,21 +116,21 @@ def render(
         for _ in progress_bar(progress, iterable=written, total=len(clips), initial=done, desc=name, unit="clip"):
             pass
         shutil.rmtree(out / UNFINISHED, ignore_errors=True)
-        for split in ("train", "val"):
+        for split in SPLITS if test else SPLITS[:2]:
             _annotate(spec, out, split, [clip for clip in clips if clip.split == split])
         (out / COMPLETE).touch()
 
 
 def is_rendered(spec: Spec, out: Path) -> bool:
     """Whether a folder holds a data set as a whole."""
-    return (out / COMPLETE).exists() and _held(out) == asdict(spec)
+    return (out / COMPLETE).exists() and _held(out) == spec.written()
 
 
 def clips_of(spec: Spec) -> list[Clip]:
     """The clips of a data set; in each run of as many clips as there are classes, every class is there once."""
     classes = class_names(spec.name)
     clips = []
-    for split, count in (("train", spec.train), ("val", spec.val)):
+    for split, count in zip(SPLITS, (spec.train, spec.val, spec.test or 0), strict=True):
         turns = (_random(spec.seed, split, -1 - turn).permutation(classes) for turn in itertools.count())
         labels = itertools.islice(itertools.chain.from_iterable(turns), count)
         clips += [Clip(split, i, str(label), *_file(spec, split, i, str(label))) for i, label in enumerate(labels)]
@@ -159,12 +168,12 @@ def _claim(out: Path, spec: Spec) -> None:
     file = out / SPEC
     if file.is_file():
         found = _held(out)
-        if found != asdict(spec):
-            raise ValueError(f"{out} holds {found}, not {asdict(spec)}: give another folder, or delete it")
+        if found != spec.written():
+            raise ValueError(f"{out} holds {found}, not {spec.written()}: give another folder, or delete it")
         return
     if out.is_dir() and any(out.iterdir()):
         raise ValueError(f"{out} is not empty, and holds no rendered data: give another folder")
-    write_atomically(file, json.dumps(asdict(spec)).encode())
+    write_atomically(file, json.dumps(spec.written()).encode())
 
 
 def _held(out: Path) -> Any:
@@ -177,7 +186,7 @@ def _held(out: Path) -> Any:
 
 def _random(seed: int, split: str, number: int) -> Random:
     """Source of draws for a clip, or for the order of classes where `number` is negative."""
-    entropy = (seed, ("train", "val").index(split), int(number < 0), abs(number))
+    entropy = (seed, SPLITS.index(split), int(number < 0), abs(number))
     return Random(np.random.SeedSequence(entropy).generate_state(4))
 
 
@@ -196,7 +205,7 @@ def _file(spec: Spec, split: str, number: int, label: str) -> tuple[str, str]:
         return youtube_id, f"{split}/{youtube_id}_000000_000010.mp4"
     if spec.name == "images":
         return f"{number:07d}", f"{split}/{label}/{number:07d}.jpg"
-    number += 1 if split == "train" else 1 + spec.train
+    number += 1 + {"train": 0, "val": spec.train, "test": spec.train + spec.val}[split]
     if spec.name == "jester":
         return str(number), f"20bn-jester-v1/{number}"
     return str(number), f"20bn-something-something-v2/{number}.webm"
@@ -223,8 +232,8 @@ def _render_clip(spec: Spec, out: Path, clip: Clip) -> None:
 def _annotate(spec: Spec, out: Path, split: str, clips: list[Clip]) -> None:
     long = "validation" if split == "val" else split
     if spec.name == "kinetics":
-        rows = [(clip.label, clip.id, 0, 10, "validate" if split == "val" else split) for clip in clips]
-        frame = pd.DataFrame(rows, columns=["label", "youtube_id", "time_start", "time_end", "split"])
+        listed = [(clip.label, clip.id, 0, 10, "validate" if split == "val" else split) for clip in clips]
+        frame = pd.DataFrame(listed, columns=["label", "youtube_id", "time_start", "time_end", "split"])
         (out / "annotations").mkdir(exist_ok=True)
         frame.to_csv(out / "annotations" / f"{split}.csv", index=False, lineterminator="\r\n")
     elif spec.name == "something":
@@ -234,8 +243,13 @@ def _annotate(spec: Spec, out: Path, split: str, clips: list[Clip]) -> None:
             {"id": clip.id, "label": clip.label, "template": template, "placeholders": []}
             for clip, template in zip(clips, templates, strict=True)
         ]
+        if split == "test":
+            items = [{"id": clip.id} for clip in clips]
         (out / "something-something-v2-labels.json").write_text(json.dumps(labels, indent=1))
         (out / f"something-something-v2-{long}.json").write_text(json.dumps(items, indent=1))
     elif spec.name == "jester":
         (out / "jester-v1-labels.csv").write_text("".join(f"{label}\n" for label in class_names("jester")))
-        (out / f"jester-v1-{long}.csv").write_text("".join(f"{clip.id};{clip.label}\n" for clip in clips))
+        rows = [clip.id if split == "test" else f"{clip.id};{clip.label}" for clip in clips]
+        (out / f"jester-v1-{long}.csv").write_text("".join(f"{row}\n" for row in rows))
+    if split == "test" and spec.name in ("something", "jester"):
+        (out / "test-answers.csv").write_text("".join(f"{clip.id};{clip.label}\n" for clip in clips))

@@ -124,14 +124,14 @@ def test_kinetics_has_groups_that_share_appearance():
     assert all(chosen.decided_by == "appearance" for ((_, chosen),) in alone)
 
 
-def test_the_camera_moves_in_one_clip_of_ten():
+def test_the_camera_moves_in_three_clips_of_ten():
     clips = [kinetics.compose("boat standing (room)", 32, np.random.RandomState(seed)) for seed in range(300)]
-    assert 0.05 < np.mean([np.ptp(clip.camera.zoom) > 0 for clip in clips]) < 0.16
+    assert 0.22 < np.mean([np.ptp(clip.camera.zoom) > 0 for clip in clips]) < 0.38
 
 
 def test_what_acts_is_the_last_and_largest_of_some_that_look_alike():
     for seed in range(20):
         layers = kinetics.compose("car rising (road)", 32, np.random.RandomState(seed)).layers
         alike = [layer for layer in layers[:-1] if layer.image is layers[-1].image]
-        assert 1 <= len(alike) <= 2 and all(layer.radius < layers[-1].radius for layer in alike)
+        assert 1 <= len(alike) <= 3 and all(layer.radius < layers[-1].radius for layer in alike)
         assert all(np.ptp(layer.y) == 0 for layer in alike) and np.ptp(layers[-1].y) > 0.4
