@@ -161,3 +161,12 @@ def test_without_augmentation_a_training_clip_is_the_view_of_a_test():
     clip, label = training_clip(video, 1, 16, seeded(0), {1: 2, 2: 1}, "none")
     (crop,) = crops(16, 20, 16, 1)
     assert torch.equal(clip, view(video, crop, 16)) and label == 1
+
+
+def test_flips_alone_mirror_the_view_of_a_test_and_swap_its_label():
+    video = frames(2, 24, 32)
+    plain, _ = training_clip(video, 1, 16, seeded(0), None, "none")
+    found = [training_clip(video, 1, 16, seeded(seed), {1: 2, 2: 1}, "flips") for seed in range(40)]
+    assert {label for _, label in found} == {1, 2}
+    assert all(torch.equal(clip, plain if label == 1 else plain.flip(-1)) for clip, label in found)
+    assert all(training_clip(video, 1, 16, seeded(seed), {1: None}, "flips")[1] == 1 for seed in range(10))

@@ -13,11 +13,12 @@ from cpnet.data.layouts import Index, Video
 from cpnet.engine.evaluate import accuracy
 from cpnet.engine.machine import Machine
 from cpnet.engine.protocols import Protocol
-from cpnet.engine.setting import VideoData
+from cpnet.engine.recipe import Phase
+from cpnet.engine.setting import VideoData, rendered_folder
 from cpnet.engine.training import execute
 from cpnet.engine.video_training import VideoTraining, partners_told_apart, weights_digest
 from cpnet.lock import locked
-from cpnet.standins import Spec, class_table
+from cpnet.standins import Spec, class_names, class_table
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,7 @@ def test_run_id_covers_all_that_determines_the_number_and_nothing_else():
         {"init": make_training(seed=3)},
         {"init": make_training(seed=4)},
         {"revision": 0},
+        {"test_protocols": {"": Protocol()}},
     ]
     assert len({run.run_id, *(make_training(**change).run_id for change in changes)}) == len(changes) + 1
 
@@ -198,3 +200,81 @@ def test_partners_are_told_apart_by_their_own_two_scores():
     told = partners_told_apart(scores, index)
     assert (len(told), sum(told)) == (len(paired), len(right))
     assert not any(partners_told_apart(torch.full_like(scores, float("nan")), index))
+
+
+TWO_PHASES = dataclasses.replace(SHORT, phases=(Phase(2, 3, 1, 0.01), Phase(2, 6, 1, 0.001, freeze_bn=True)))
+
+
+def test_a_run_in_two_phases_says_what_was_right_after_the_first(root, roots, monkeypatch):
+    first = make_training(recipe=dataclasses.replace(TWO_PHASES, phases=TWO_PHASES.phases[:1]))
+    alone, _ = execute(first, quiet(root, folder=roots[0] / "alone"))
+    training = make_training(recipe=TWO_PHASES)
+    whole, _ = execute(training, quiet(root, folder=roots[0] / "whole"))
+    assert whole["right"]["val_top1_phase1"] == alone["right"]["val_top1"] and "val_top1_phase2" not in whole["right"]
+    assert whole["metrics"]["val_top1_phase1"] == alone["metrics"]["val_top1"]
+
+    clips, cross_entropy = [], torch.nn.functional.cross_entropy
+
+    def stop(logits, labels):
+        clips.append(len(labels))
+        if sum(clips) == 8 * 3 + 4:  # a step into the second epoch of the second phase
+            raise KeyboardInterrupt
+        return cross_entropy(logits, labels)
+
+    again = quiet(root, folder=roots[0] / "stopped")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(torch.nn.functional, "cross_entropy", stop)
+        execute(training, again)
+    resumed, _ = execute(training, again)
+    assert len(resumed["provenance"]["parts"]) == 2
+    same = ("metrics", "right", "predicted", "curves", "weights_sha256")
+    assert {name: resumed[name] for name in same} == {name: whole[name] for name in same}
+
+
+def test_classes_that_are_predicted_are_stored(root, roots):
+    machine = quiet(root, folder=roots[0] / "mine")
+    record, _ = execute(make_training(), machine)
+    index = cpnet.load(machine.folder).index("val", root)
+    hits = [int(n) == label for n, label in zip(record["predicted"]["val"].split(), index.labels(), strict=True)]
+    assert results.unpack(record["right"]["val_top1"]).tolist() == hits
+
+
+def answers(path):
+    return dict(line.split(";") for line in path.read_text().splitlines())
+
+
+def test_submissions_are_right_as_often_as_the_record_says(roots):
+    data = VideoData("jester", size=16, rendered=Spec("jester", 27, 27, 32, 0, test=40))
+    machine = Machine(progress=False, folder=roots[0] / "mine")
+    training = make_training(data=data, test_protocols={"": Protocol(), "2x3": Protocol(2, 3)})
+    training.prepare(machine)
+    record, _ = execute(training, machine)
+    truth = answers(rendered_folder(data.rendered) / "test-answers.csv")
+    best = answers(machine.folder / "submission" / "jester-test-labels.csv")
+    assert len(truth) == 40 and set(best) == set(truth)
+    assert record["metrics"]["test_top1"] == 100 * sum(best[video] == truth[video] for video in truth) / 40
+    names = sorted(class_names("jester"))
+    lines = (machine.folder / "submission" / "jester-test-indices.csv").read_text().splitlines()
+    five = {video: [names[int(n)] for n in numbers] for video, *numbers in (line.split(";") for line in lines)}
+    assert record["metrics"]["test_top5"] == 100 * sum(truth[video] in five[video] for video in truth) / 40
+    frame = results.measurements([record | {"table": "t", "row": "r", "profile": "smoke"}]).set_index(
+        ["metric", "protocol"]
+    )
+    assert frame.loc[("test_top1", ""), "value"] == record["metrics"]["test_top1"]
+    assert frame.loc[("test_top1", "2x3"), "value"] == record["metrics"]["test_top1_2x3"]
+
+
+def test_a_test_split_without_answers_has_submissions_and_no_accuracy(tmp_path, roots, capsys):
+    root = make_jester(tmp_path / "data", test=4)
+    machine = quiet(root, folder=roots[0] / "mine")
+    record, _ = execute(make_training(test_protocols={"": Protocol()}), machine)
+    assert "jester test has no labels here" in capsys.readouterr().out
+    assert not any(name.startswith("test_") for name in record["metrics"])
+    assert len(answers(machine.folder / "submission" / "jester-test-labels.csv")) == 4
+
+
+def test_a_folder_without_a_test_split_is_trained_on_all_the_same(root, roots, capsys):
+    (root / "jester-v1-test.csv").unlink()
+    record, _ = execute(make_training(test_protocols={"": Protocol()}), quiet(root, folder=roots[0] / "mine"))
+    assert "the test split is left out: no annotation under" in capsys.readouterr().out
+    assert "val_top1" in record["metrics"] and "test_top1" not in record["metrics"]

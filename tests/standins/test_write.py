@@ -12,7 +12,7 @@ import pytest
 
 from cpnet.__main__ import main
 from cpnet.data.decode import decode_frames
-from cpnet.data.layouts import read_index
+from cpnet.data.layouts import NO_LABEL, read_index
 from cpnet.data.videos import EvaluationViews, TrainingClips
 from cpnet.standins import NAMES, class_table, examples, is_rendered, jester, kinetics, render, something
 from cpnet.standins.write import COMPLETE, SPEC, Spec, clips_of
@@ -153,3 +153,27 @@ def test_the_command_prints_what_it_rendered(tmp_path, capsys):
     out = str(tmp_path / "data")
     main(["data", "render", "images", "--out", out, "--train", "3", "--val", "0", "--size", "32", "--jobs", "1"])
     assert "images train: 3 listed, 3 found, 3 classes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["something", "jester"])
+def test_a_test_split_has_its_answers_apart(tmp_path, data, name):
+    out = write(tmp_path / "data", name, train=3, val=2, test=5)
+    planned = {clip.id: clip.label for clip in clips_of(Spec(name, 3, 2, SIZE, 0, test=5)) if clip.split == "test"}
+    index = read_index(name, out, "test")
+    assert {video.id: index.classes[video.label] for video in index.videos} == planned and len(planned) == 5
+    assert dict(line.split(";") for line in (out / "test-answers.csv").read_text().splitlines()) == planned
+    (out / "test-answers.csv").unlink()
+    assert all(video.label == NO_LABEL for video in read_index(name, out, "test").videos)
+    others = {digest(read_index(name, out, split)) for split in ("train", "val", "test")}
+    assert len(others) == 3 and not (data[name] / "test-answers.csv").exists()
+
+
+def test_a_test_split_of_kinetics_is_read(tmp_path):
+    assert len(read_index("kinetics", write(tmp_path / "data", "kinetics", train=3, val=2, test=5), "test").videos) == 5
+
+
+def test_a_folder_without_a_test_split_is_none_with_one(tmp_path):
+    out = write(tmp_path / "data", "jester")
+    with pytest.raises(ValueError, match=r"'test': 5.*give another folder"):
+        write(out, "jester", test=5)
+    assert not is_rendered(Spec("jester", TRAIN, VAL, SIZE, 0, test=5), out)
