@@ -222,9 +222,10 @@ def test_a_run_in_two_phases_says_what_was_right_after_the_first(root, roots, mo
         return cross_entropy(logits, labels)
 
     again = quiet(root, folder=roots[0] / "stopped")
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(torch.nn.functional, "cross_entropy", stop)
-        execute(training, again)
+        with pytest.raises(KeyboardInterrupt):
+            execute(training, again)
     resumed, _ = execute(training, again)
     assert len(resumed["provenance"]["parts"]) == 2
     same = ("metrics", "right", "predicted", "curves", "weights_sha256")
@@ -273,7 +274,8 @@ def test_a_test_split_without_answers_has_submissions_and_no_accuracy(tmp_path, 
     assert len(answers(machine.folder / "submission" / "jester-test-labels.csv")) == 4
 
 
-def test_a_folder_without_a_test_split_is_trained_on_all_the_same(root, roots, capsys):
+def test_a_folder_without_a_test_split_is_trained_on_all_the_same(tmp_path, roots, capsys):
+    root = make_jester(tmp_path / "data")
     (root / "jester-v1-test.csv").unlink()
     record, _ = execute(make_training(test_protocols={"": Protocol()}), quiet(root, folder=roots[0] / "mine"))
     assert "the test split is left out: no annotation under" in capsys.readouterr().out
