@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image, ImageOps
 
 NAMES = {"nl": "I3D NL Net", "artnet": "ARTNet", "trn": "TRN", "cpnet": "CPNet"}
-KINDS = ("motion", "nothing moves", "appearance")  # what decides the classes of stand-ins
+KINDS = ("motion", "nothing moves", "appearance", "not known")  # what decides classes
 COLOURS = dict(zip(NAMES, sns.color_palette("colorblind", len(NAMES)), strict=True))
 
 
@@ -327,7 +327,7 @@ def gains(frame: pd.DataFrame, named: Mapping[str, str]) -> Figure:
     axis.set(xlabel="gain of CPNet over C2D, points of top-1 of the class", ylim=(len(frame) - 0.4, -0.6))
     axis.axvline(0, color="0.2", linewidth=1)
     if kinds:
-        axis.legend(title="decided by", loc="lower right")
+        figure.legend(title="decided by", loc="outside lower center", ncols=len(kinds))
     else:
         _say_not_run(axis)
     return figure

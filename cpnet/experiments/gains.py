@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from cpnet.data.layouts import Dataset
+from cpnet.data.layouts import Dataset, read_index
 from cpnet.experiments.claims import Comparison, Contrast, Measured
 from cpnet.experiments.intervals import over_seeds_and_videos
 from cpnet.experiments.run import Run, records
@@ -43,41 +43,49 @@ def _gain(name: Dataset, kinds: Sequence[str], rows: tuple[str, str], sign: floa
     return {Measured(row, videos=videos): sign * part for row, part in zip(rows, (1.0, -1.0), strict=True)}
 
 
-def by_class(name: Dataset, frame: pd.DataFrame, rows: tuple[str, str]) -> pd.DataFrame:
+def by_class(name: Dataset, frame: pd.DataFrame, rows: tuple[str, str], data_root: str = "") -> pd.DataFrame:
     """Gain of the first row over the second, one line a class, the largest first: gain, half of its 95 % interval.
 
     Args:
-        name: the stand-in.
+        name: the data set, or its stand-in if `data_root` is empty.
         frame: of `cpnet.results.measurements`.
-        rows: names of rows that share seeds.
+        rows: names of rows that share seeds; with one seed there is no interval.
     """
     hits = [Measured(row).right(frame) for row in rows]
     seeds = sorted(set(hits[0]) & set(hits[1]))
     columns = ["class", "decided by", "videos", "gain", "half"]
-    if len(seeds) < 2:
+    if not seeds:
         return pd.DataFrame(columns=columns).set_index("class")
     gains = np.stack([hits[0][seed] - hits[1][seed] for seed in seeds])  # (seeds, videos)
-    classes, kinds = np.array(val_classes(name, gains.shape[1])), class_table(name)["decided by"]
-    lines = []
-    for label in class_names(name):
-        mine = gains[:, classes == label]
-        estimate = over_seeds_and_videos(mine)
-        lines.append((label, kinds[label], mine.shape[1], estimate.mean, estimate.half))
+    names, labels = _classes(name, gains.shape[1], data_root)
+    kinds, lines = class_table(name)["decided by"], []
+    for label in names:
+        mine = gains[:, np.array(labels) == label]
+        if mine.shape[1]:
+            half = over_seeds_and_videos(mine).half if min(mine.shape) > 1 else np.nan
+            lines.append((label, kinds.get(label, "not known"), mine.shape[1], mine.mean(), half))
     return pd.DataFrame(lines, columns=columns).sort_values("gain", ascending=False, kind="stable").set_index("class")
 
 
-def confusion(name: Dataset, runs: Sequence[Run]) -> pd.DataFrame:
+def confusion(name: Dataset, runs: Sequence[Run], data_root: str = "") -> pd.DataFrame:
     """Share of the videos of a class, by rows, that are taken for a class, by columns, in percent over all runs.
 
     Partners, films of which one is the other backwards, stand beside each other.
     """
-    partner, names = class_table(name)["partner, played backwards"], class_names(name)
-    order = sorted(names, key=lambda label: (not partner[label], min(label, partner[label] or label), label))
-    pairs: list[tuple[str, str]] = []
-    for record in records(runs):
-        predicted = [int(number) for number in record["predicted"]["val"].split()]
-        of_run = zip(val_classes(name, len(predicted)), predicted, strict=True)
-        pairs += [(label, names[number]) for label, number in of_run if number >= 0]  # it could be read
+    every = [[int(number) for number in record["predicted"]["val"].split()] for record in records(runs)]
+    names, labels = _classes(name, len(every[0]) if every else 0, data_root)
+    of_videos = [pair for predicted in every for pair in zip(labels, predicted, strict=True)]
+    pairs = [(label, names[number]) for label, number in of_videos if label and number >= 0]  # it could be read
     found = pd.DataFrame(pairs, columns=["class", "taken for"])
+    partner = class_table(name)["partner, played backwards"].to_dict()
+    order = sorted(names, key=lambda label: (not partner.get(label), min(label, partner.get(label) or label), label))
     shares = pd.crosstab(found["class"], found["taken for"], normalize="index")
     return 100 * shares.reindex(index=order, columns=order, fill_value=0.0)
+
+
+def _classes(name: Dataset, count: int, data_root: str) -> tuple[Sequence[str], list[str]]:
+    """Names of the classes, and the class of each validation video, "" of one without."""
+    if not data_root:
+        return class_names(name), val_classes(name, count)
+    index = read_index(name, data_root, "val")
+    return index.classes, [index.classes[video.label] if video.label >= 0 else "" for video in index.listed]

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made_jester import make_jester
 from made_results import NOTHING, measured
 
 from cpnet.data.layouts import read_index
@@ -65,6 +66,15 @@ def test_gains_of_classes_are_sorted_and_average_to_the_whole():
     whole = 100 * (hits["cpnet"] - hits["c2d"])
     assert np.average(found["gain"], weights=found["videos"]) == pytest.approx(whole)
     assert gains.by_class("something", NOTHING, ROWS).empty
+    assert gains.by_class("something", frame[frame["seed"] == 1], ROWS)["half"].isna().all()
+
+
+def test_classes_of_the_real_data_are_those_of_its_annotation(tmp_path):
+    root = make_jester(tmp_path / "data", val=6)
+    frame = measured({"cpnet": 100.0, "c2d": 50.0}, n=6, profile="paper", seeds=(0,), noise=(0.0,) * 3)
+    found = gains.by_class("jester", frame, ROWS, str(root))
+    assert found["gain"].to_dict() == {"Blue": 50.0, "Green": 50.0, "Red": 50.0}
+    assert set(found["decided by"]) == {"not known"}
 
 
 def test_confusions_are_counted_and_partners_stand_side_by_side(monkeypatch):
