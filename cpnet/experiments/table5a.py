@@ -51,7 +51,7 @@ def _two_stream(frame: pd.DataFrame) -> Verdict:
     return Verdict("not run", "Two-stream TRN sees optical flow, which nothing here computes")
 
 
-TABLE = Table(
+TABLE: Table = Table(
     name="table5a",
     title="Table 5(a)",
     subject="Something-Something v2",

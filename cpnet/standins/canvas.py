@@ -61,8 +61,8 @@ class Film:
     def frames(self) -> np.ndarray:
         """(T, H, W, 3), uint8, as shown."""
         T, H, W = self.shape
-        cx, cy, zoom = self._camera()
-        tracks = self._tracks()
+        cx, cy, zoom = self.camera_track()
+        tracks = self.tracks()
         frames = np.empty((T, H, W, 3), dtype=np.uint8)
         pixels = self.background.width / WORLD
         for t in range(T):
@@ -77,16 +77,16 @@ class Film:
 
     def corners(self) -> np.ndarray:
         """(layers, T, 4, 2): x and y of the corners of each layer's square in pixels of the frames, as shown."""
-        x, y, radius, angle = self._tracks().transpose(1, 0, 2)  # (layers, T) each
+        x, y, radius, angle = self.tracks().transpose(1, 0, 2)  # (layers, T) each
         turn = angle[..., None] + np.pi / 4 + np.pi / 2 * np.arange(4)  # (layers, T, 4)
         reach = 2**0.5 * radius[..., None]
         corners = np.stack([x[..., None] + reach * np.cos(turn), y[..., None] + reach * np.sin(turn)], -1)
         return corners[:, ::-1] if self.backwards else corners
 
-    def _tracks(self) -> np.ndarray:
+    def tracks(self) -> np.ndarray:
         """(layers, 4, T): x, y and half side of each layer in pixels of the frame, and its angle, as filmed."""
         T, H, W = self.shape
-        cx, cy, zoom = self._camera()
+        cx, cy, zoom = self.camera_track()
         unit = H * zoom  # pixels
         tracks = np.empty((len(self.layers), 4, T))
         for track, layer in zip(tracks, self.layers, strict=True):
@@ -94,8 +94,9 @@ class Film:
             track[:] = W / 2 + (x - cx) * unit, H / 2 + (y - cy) * unit, radius * unit, angle
         return tracks
 
-    def _camera(self) -> list[np.ndarray]:
-        return [_each_frame(motion, self.shape[0]) for motion in (self.camera.x, self.camera.y, self.camera.zoom)]
+    def camera_track(self) -> np.ndarray:
+        """(3, T): x, y and zoom of the camera, as filmed."""
+        return np.stack([_each_frame(m, self.shape[0]) for m in (self.camera.x, self.camera.y, self.camera.zoom)])
 
 
 def _paste(frame: Image.Image, image: Image.Image, centre: Point, radius: float, angle: float) -> None:

@@ -1,13 +1,114 @@
-"""What the renderer knows: where things are in every frame."""
+"""What the renderer knows: what is seen where in a clip, and where the same point is in every other frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
-from cpnet.data.clips import even_clips
+from cpnet.data.clips import crops, even_clips, resized
 from cpnet.data.layouts import Dataset
+from cpnet.standins.canvas import Film
 from cpnet.standins.write import VIDEOS, compose_clips
 
 CELLS = {"res3": 4, "res4": 8, "res5": 16}  # pixels of a clip that a cell is wide, in short trainings
+BACKGROUND = -1
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What each position of a feature map shows, and where that very point is in every frame of the clip.
+
+    A hand that is drawn anew in each frame counts as one thing that moves as a whole.
+
+    Attributes:
+        shows: (T, h, w), number of the film's layer whose paint is there, or `BACKGROUND`.
+        places: (T, h, w, T, 2), row and column of the point in each frame, in positions and their fractions.
+        seen: (T, h, w, T), whether it is in view there, and not hidden.
+    """
+
+    shows: np.ndarray
+    places: np.ndarray
+    seen: np.ndarray
+
+    def near(self, reach: float = 1.0) -> np.ndarray:
+        """(N, N) bool of flattened positions: whether the second, in another frame, is within `reach` rows and columns
+        of where the point of the first is seen."""
+        T, h, w = self.shows.shape
+        t, r, c = np.unravel_index(np.arange(T * h * w), (T, h, w))
+        places, seen = self.places.reshape(-1, T, 2)[:, t], self.seen.reshape(-1, T)[:, t]  # (N, N, 2), (N, N)
+        off = np.maximum(np.abs(places[..., 0] - r), np.abs(places[..., 1] - c))
+        return seen & (off <= reach) & (t[:, None] != t)
+
+
+def truth(film: Film, frames: Sequence[int], size: int, grid: tuple[int, int]) -> Truth:
+    """The truth about a clip: its frames resized to a short side of `size`, and cut to the centre square.
+
+    Args:
+        frames: numbers of the clip's frames in the film, as shown.
+        grid: height and width of a feature map of that square. Its positions are where strided convolutions with
+            padding have the centres of their fields: at every so manyth pixel from the first one on.
+    """
+    T, H, W = film.shape
+    filmed = [T - 1 - t if film.backwards else t for t in frames]
+    high, wide = resized(H, W, size)
+    (crop,) = crops(high, wide, size, 1)
+    scale, corner = np.array([wide / W, high / H]), np.array([crop.left, crop.top])  # x, y
+    stride = np.array([size / grid[1], size / grid[0]])
+    rows, columns = np.indices(grid)
+    points = (np.stack([columns, rows], -1).reshape(-1, 2) * stride + 0.5 + corner) / scale  # (h * w, 2) in the film
+    n, number = len(frames), len(points)
+    shows = np.empty((n, number), dtype=int)
+    places, seen = np.empty((n, number, n, 2)), np.empty((n, number, n), dtype=bool)
+    for a, t in enumerate(filmed):
+        shows[a] = _shown(film, t, points)
+        for b, other in enumerate(filmed):
+            moved = _moved(film, points, shows[a], t, other)
+            at = (moved * scale - corner - 0.5) / stride  # columns, rows
+            places[a, :, b] = at[:, ::-1]
+            inside = ((at > -0.5) & (at < np.array(grid[::-1]) - 0.5)).all(1)
+            seen[a, :, b] = inside & (_shown(film, other, moved) == shows[a])
+    whole = (n, *grid)
+    return Truth(shows.reshape(whole), places.reshape(*whole, n, 2), seen.reshape(*whole, n))
+
+
+def _shown(film: Film, t: int, points: np.ndarray) -> np.ndarray:
+    """Number of the layer whose paint is at points (n, 2) of a frame, as filmed; later layers hide earlier ones."""
+    shown = np.full(len(points), BACKGROUND)
+    for number, (layer, track) in enumerate(zip(film.layers, film.tracks()[:, :, t], strict=True)):
+        image = layer.image if isinstance(layer.image, Image.Image) else layer.image[t]
+        alpha = np.asarray(image)[..., 3]
+        own = np.floor((_into(track, points) + 1) / 2 * len(alpha)).astype(int)
+        inside = np.flatnonzero(((own >= 0) & (own < len(alpha))).all(1))
+        shown[inside[alpha[own[inside, 1], own[inside, 0]] >= 128]] = number
+    return shown
+
+
+def _moved(film: Film, points: np.ndarray, shows: np.ndarray, t: int, other: int) -> np.ndarray:
+    """Where points (n, 2) of what a frame shows are in another frame, as filmed."""
+    _, H, W = film.shape
+    middle, camera, tracks = np.array([W, H]) / 2, film.camera_track(), film.tracks()
+    (*was, zoom), (*now, zoom_now) = camera[:, t], camera[:, other]
+    moved = (((points - middle) / (H * zoom) + was) - now) * H * zoom_now + middle
+    for number in range(len(tracks)):
+        mine = shows == number
+        moved[mine] = _out_of(tracks[number, :, other], _into(tracks[number, :, t], points[mine]))
+    return moved
+
+
+def _into(track: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points (n, 2) of a frame in coordinates of a layer, whose square reaches from -1 to 1."""
+    x, y, radius, angle = track
+    a, b = np.cos(angle) / max(radius, 1e-9), np.sin(angle) / max(radius, 1e-9)
+    return (points - (x, y)) @ np.array([[a, -b], [b, a]])
+
+
+def _out_of(track: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """The inverse of `_into`."""
+    x, y, radius, angle = track
+    a, b = np.cos(angle) * radius, np.sin(angle) * radius
+    return own @ np.array([[a, b], [-b, a]]) + (x, y)
 
 
 def displacements(name: Dataset, size: int, num_frames: int, frame_step: int, videos: int = 240) -> np.ndarray:
