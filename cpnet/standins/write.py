@@ -211,9 +211,13 @@ def _file(spec: Spec, split: str, number: int, label: str) -> tuple[str, str]:
     return str(number), f"20bn-something-something-v2/{number}.webm"
 
 
+def film_of(spec: Spec, clip: Clip) -> Film:
+    """The film that a clip of a data set shows."""
+    return _composers(spec.name)[clip.label](spec.size, _random(spec.seed, clip.split, clip.number))
+
+
 def _render_clip(spec: Spec, out: Path, clip: Clip) -> None:
-    random = _random(spec.seed, clip.split, clip.number)
-    film = _composers(spec.name)[clip.label](spec.size, random)
+    film = film_of(spec, clip)
     frames = film.frames()
     path, unfinished = out / clip.path, out / UNFINISHED / f"{os.getpid()}-{Path(clip.path).name}"
     unfinished.parent.mkdir(exist_ok=True)
