@@ -124,14 +124,18 @@ def within(frame: pd.DataFrame, comparisons: Sequence[Comparison]) -> Verdict:
         seeds = f"{len(values)} of at least {FEWEST_SEEDS} seeds"
         return Verdict("undecided", f"{first.name}: {values.mean():{first.sign}.1f} points, {seeds}")
     estimates = [(comparison, _estimate(comparison, values)) for comparison, values in measured]
-    chances = [_chances(comparison, estimate) for comparison, estimate in estimates]
-    if min(outside for _, outside in chances) <= SIDE / len(comparisons):
-        outcome = "does not hold"
-    elif max(inside for inside, _ in chances) > SIDE:
-        outcome = "undecided"
-    else:
-        outcome = "holds" if len(measured) == len(found) else "not run"
+    chances = [chances_between(estimate, comparison.low, comparison.high) for comparison, estimate in estimates]
+    outcome = outcome_of(chances, len(comparisons))
+    if outcome == "holds" and len(measured) < len(found):
+        outcome = "not run"
     return Verdict(outcome, _evidence(estimates, [inside for inside, _ in chances], len(found)))
+
+
+def outcome_of(chances: Sequence[tuple[float, float]], count: int) -> str:
+    """What comes out of so many comparisons, by the chances of those that are measured, see `within`."""
+    if min(outside for _, outside in chances) <= SIDE / count:
+        return "does not hold"
+    return "undecided" if max(inside for inside, _ in chances) > SIDE else "holds"
 
 
 def _estimate(comparison: Comparison, values: np.ndarray) -> Estimate:
@@ -140,10 +144,10 @@ def _estimate(comparison: Comparison, values: np.ndarray) -> Estimate:
     return over_seeds_and_videos(values, one_video=100 * max(map(abs, comparison.contrast.values())))
 
 
-def _chances(comparison: Comparison, estimate: Estimate) -> tuple[float, float]:
-    """Of a mean so far inside the bounds, were the true one outside; and so far outside, were it inside."""
-    inside = max(estimate.p_not_above(comparison.low), estimate.p_not_below(comparison.high))
-    outside = min(estimate.p_not_below(comparison.low), estimate.p_not_above(comparison.high))
+def chances_between(estimate: Estimate, low: float, high: float = math.inf) -> tuple[float, float]:
+    """Of a mean so far inside two bounds, were the true one outside; and so far outside, were it inside."""
+    inside = max(estimate.p_not_above(low), estimate.p_not_below(high))
+    outside = min(estimate.p_not_below(low), estimate.p_not_above(high))
     return inside, outside
 
 
@@ -213,8 +217,7 @@ def larger_difference(frame: pd.DataFrame, here: Comparison, there: Comparison) 
         return Verdict("undecided", f"fewer than {FEWEST_SEEDS} seeds")
     one, other = (_estimate(c, v) for c, v in zip((here, there), values, strict=True))  # type: ignore[arg-type]
     found = one.minus(other)
-    inside, outside = found.p_not_above(0.0), found.p_not_below(0.0)
-    outcome = "holds" if inside <= SIDE else "does not hold" if outside <= SIDE else "undecided"
+    outcome = outcome_of([chances_between(found, 0.0)], 1)
     texts = [f"{c.name}: {e.mean:+.1f} ± {e.half:.1f}" for c, e in ((here, one), (there, other))]
     return Verdict(outcome, f"{'; '.join(texts)}; difference {found.mean:+.1f} ± {found.half:.1f} points")
 

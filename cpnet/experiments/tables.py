@@ -7,6 +7,7 @@ import pandas as pd
 
 from cpnet.experiments import (
     architectures,
+    correspondences,
     leaks,
     run_time,
     table1,
@@ -47,6 +48,7 @@ TABLES = {
         table4.TABLE,
         table5a.TABLE,
         trials.TABLE5A,
+        correspondences.TABLE,
         table5b.TABLE,
         run_time.TABLE,
     )

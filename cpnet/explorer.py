@@ -1,0 +1,95 @@
+"""A page in which readers ask a network what it proposes: a fragment of HTML that needs no server and no network."""
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from cpnet.data.transforms import normalise
+from cpnet.models.look import block_sums, cp_modules, look, propose
+from cpnet.models.resnet import CPNet, ResNet
+from cpnet.nn import CPModule
+from cpnet.standins.truth import Truth
+
+TRUE = 1 << 15  # added to the number of a proposal that is within a row and a column of the true place
+MOST_POSITIONS = TRUE
+
+
+def explore(
+    net: CPNet,
+    clip: Tensor,
+    title: str,
+    others: Mapping[str, ResNet],
+    truths: Mapping[tuple[int, int], Truth] | None = None,
+    start: tuple[int, int, int] = (0, 0, 0),
+) -> dict[str, Any]:
+    """What a page shows of a clip (3, T, S, S) uint8: frames, and of each module the proposals of several networks.
+
+    Args:
+        net: the trained network; at every k up to its own, who wins.
+        others: networks of frames whose features at the same places propose too, by name.
+        truths: of the clip, by the height and width of the search; None of a video that nobody knows the truth about.
+        start: frame, row and column of the position in the first module that is shown first, if it is the first clip.
+    """
+    modules, places = {name: module for name, _, module in cp_modules(net)}, [place for _, place, _ in cp_modules(net)]
+    normal = normalise(clip)
+    sums = {name: block_sums(other, normal, places) for name, other in others.items()}
+    found = []
+    for i, seen in enumerate(look(net, normal)):
+        T, h, w = seen.size
+        near = None if truths is None else truths[h, w].near()
+        proposals = {"trained": seen.indices.numpy()}
+        proposals |= {name: propose(features[i], net.k, seen.shrink).numpy() for name, features in sums.items()}
+        found.append(
+            {
+                "name": seen.module,
+                "grid": [T, h, w],
+                "wins": _packed(_wins(modules[seen.module], seen.before, net.k), np.uint8),
+                "nets": {name: _packed(_marked(indices, near), np.uint16) for name, indices in proposals.items()},
+            }
+        )
+    frames = [_png(frame) for frame in clip.permute(1, 2, 3, 0).numpy()]
+    t, r, c = start
+    size = {"k": net.k, "size": clip.shape[-1], "known": truths is not None, "start": {"t": t, "r": r, "c": c}}
+    return {"title": title, "frames": frames, "modules": found} | size
+
+
+def page(clips: Sequence[dict[str, Any]], note: str, alone: bool = False) -> str:
+    """The fragment of HTML, or a whole file, of what `explore` said about some clips; `note` says what is seen."""
+    content = json.dumps({"clips": clips, "note": note, "true": TRUE}, separators=(",", ":")).replace("</", "<\\/")
+    fragment = files("cpnet").joinpath("explorer.html").read_text(encoding="utf-8").replace("__DATA__", content)
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    return f"{head}<title>Correspondence proposals</title>{fragment}</html>" if alone else fragment
+
+
+def _wins(module: CPModule, features: Tensor, k: int) -> np.ndarray:
+    """(k * (k + 1) / 2, N): channels won by each of one proposal, then by each of two, and so on up to k."""
+    parts, before = [], module.k
+    try:
+        for module.k in range(1, k + 1):
+            parts.append(module(features[None], return_proposals=True)[1].wins[0].T.numpy())  # (k, N)
+    finally:
+        module.k = before
+    return np.concatenate(parts).clip(max=255)
+
+
+def _marked(indices: np.ndarray, near: np.ndarray | None) -> np.ndarray:
+    if len(indices) >= MOST_POSITIONS:
+        raise ValueError(f"{len(indices)} positions: a page holds fewer than {MOST_POSITIONS}, give a smaller clip")
+    return indices if near is None else indices + TRUE * np.take_along_axis(near, indices, 1)
+
+
+def _packed(values: np.ndarray, kind: type) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype=np.dtype(kind).newbyteorder("<")).tobytes()).decode()
+
+
+def _png(frame: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(frame).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,97 @@
+"""What CP modules see of a clip: features before and after them, what they propose, and which proposals win."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from cpnet.models.resnet import BLOCKS, Place, ResNet
+from cpnet.nn import CPModule, correspondence_proposals
+
+
+class Look(NamedTuple):
+    """One CP module and one clip.
+
+    Attributes:
+        module: its name, such as "res4.1", or "res4.1b" of the second in a block.
+        before, after: (C, T, H, W), the features that come in and go out.
+        indices: (N, k), the positions proposed to each position of the search.
+        wins: (N, k), in how many channels each supplies the maximum.
+        size: (T, h, w) of the search, a `shrink`-th of H and W.
+    """
+
+    module: str
+    before: Tensor
+    after: Tensor
+    indices: Tensor
+    wins: Tensor
+    size: tuple[int, int, int]
+
+    @property
+    def shrink(self) -> int:
+        """Rows of the features to a row of the search."""
+        return self.before.shape[2] // self.size[1]
+
+
+def cp_modules(model: ResNet) -> Iterator[tuple[str, Place, CPModule]]:
+    """Name, block and module, from first to last."""
+    for stage, count in enumerate(BLOCKS[model.depth], 2):
+        for block in range(count):
+            for letter, module in zip(("", "b", "c"), model.block((stage, block)).cp, strict=False):
+                yield f"res{stage}.{block}{letter}", (stage, block), cast(CPModule, module)
+
+
+@torch.no_grad()
+def look(model: ResNet, clip: Tensor) -> list[Look]:
+    """All CP modules of a network in evaluation mode, at a clip (3, T, S, S) as the network takes it."""
+    seen: list[tuple[str, Tensor]] = []
+    hooks = [
+        module.register_forward_pre_hook(lambda _, inputs, name=name: seen.append((name, inputs[0])))
+        for name, _, module in cp_modules(model)
+    ]
+    try:
+        model.eval()(clip[None])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    modules = {name: module for name, _, module in cp_modules(model)}
+    found = []
+    for name, x in seen:
+        after, proposals = modules[name](x, return_proposals=True)
+        found.append(Look(name, x[0], after[0], proposals.indices[0], proposals.wins[0], proposals.size))
+    return found
+
+
+@torch.no_grad()
+def block_sums(model: ResNet, clip: Tensor, places: Sequence[Place]) -> list[Tensor]:
+    """Features (C, T, H, W) where CP modules would be: the sums of residual blocks of a network of frames."""
+    found: dict[Place, Tensor] = {}
+    blocks = [model.block(place) for place in dict.fromkeys(places)]
+    probes = [_Probe(found, place) for place in dict.fromkeys(places)]
+    for block, probe in zip(blocks, probes, strict=True):
+        block.cp.append(probe)
+    try:
+        model.eval()(clip[None])
+    finally:
+        for block in blocks:
+            del block.cp[-1]
+    return [found[place][0] for place in places]
+
+
+def propose(features: Tensor, k: int, shrink: int = 1) -> Tensor:
+    """The k proposals (N, k) that a CP module would make from features (C, T, H, W)."""
+    seeds = torch.zeros(1, dtype=torch.int64, device=features.device)
+    return correspondence_proposals(features[None, ..., ::shrink, ::shrink], k, seeds=seeds)[0]
+
+
+class _Probe(nn.Module):
+    """Keeps what passes."""
+
+    def __init__(self, kept: dict[Any, Tensor], key: Any) -> None:
+        super().__init__()
+        self.kept, self.key = kept, key
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.kept[self.key] = x
+        return x
