@@ -14,6 +14,7 @@ COMMANDS = {
     "train": "train a network of your own choice on a data set",
     "evaluate": "test a trained network: top-1 and top-5 over many views",
     "predict": "print the five most likely classes of a video",
+    "explore": "write a page of what a CPNet proposes for any position of a video",
     "models": "list the networks",
     "summary": "print a network's stages, parameters and multiply-adds",
     "data check": "decode every video of a data set, and list the damaged ones",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,19 +51,35 @@ class Trained:
         Raises:
             FileNotFoundError, ValueError: the video cannot be read, or a toy network; the message says why.
         """
-        if self.config["data"] == "toy":
-            raise ValueError("a network of the toy study sees moving squares, no video files: call its `model`")
-        video = Path(video)
-        read = IsolatedDecoder(self.config["data"]["backend"])
-        read(video, [0])  # says why, if the video cannot be read
-        for reason in read.by_pyav.values():
-            print(f"read by PyAV: {reason}")
-        index = Index(self.config["data"]["name"], "test", self.classes, [Video(video.stem, video, NO_LABEL)])
-        (scores,) = self.scores(index, protocol, machine)
+        (scores,) = self.scores(self._index_of(Path(video)), protocol, machine)
         if scores.isnan().any():
             raise ValueError(f"{video} cannot be read to its end: python -m cpnet data check says more")
         ranked = scores.sort(descending=True)
         return {self.classes[i]: s for s, i in zip(ranked.values.tolist(), ranked.indices.tolist(), strict=True)}
+
+    def clip(self, video: Path | str, frame_step: int | None = None) -> Tensor:
+        """The clip (3, T, S, S), uint8, in the middle of a video; its frames are as far apart as in training if None.
+
+        Raises:
+            FileNotFoundError, ValueError: as `predict`.
+        """
+        index, data = self._index_of(Path(video)), VideoData(**self.config["data"])
+        phase = Phase(**self.config["recipe"]["phases"][-1])
+        phase = replace(phase, frame_step=frame_step or phase.frame_step)
+        views, _, _, readable = Protocol().views(index, phase, data, IsolatedDecoder(data.backend))[0]
+        if not readable:
+            raise ValueError(f"{video} cannot be read to its end: python -m cpnet data check says more")
+        return views[0]
+
+    def _index_of(self, video: Path) -> Index:
+        """An index of a video alone, once it can be read; says which decoder that takes."""
+        if self.config["data"] == "toy":
+            raise ValueError("a network of the toy study sees moving squares, no video files: call its `model`")
+        read = IsolatedDecoder(self.config["data"]["backend"])
+        read(video, [0])  # says why, if the video cannot be read
+        for reason in read.by_pyav.values():
+            print(f"read by PyAV: {reason}")
+        return Index(self.config["data"]["name"], "test", self.classes, [Video(video.stem, video, NO_LABEL)])
 
     def scores(self, index: Index, protocol: Protocol, machine: Machine) -> Tensor:
         """Scores (videos, classes) of the videos that an index lists, NaN for those that cannot be read."""
