@@ -23,12 +23,13 @@ COMMANDS = {
     "bench models": "a training step of each network against C2D's",
     "bench train": "time and memory of CP modules against NL blocks",
     "bench run-time": "what the chapter on run time shows: speed, memory, approximate searches",
+    "bench correspondences": "what the chapter on correspondences shows: proposals, winners and changes, by the truth",
     "bench coverage": "how often the intervals of the claims contain the truth, by simulation",
     "bench runs": "minutes that the runs of a table take here",
     "bench data": "clips a second, by layout, decoder and workers",
 }
 USAGE = "python -m cpnet COMMAND ...   (COMMAND --help lists its options)\n\n" + "".join(
-    f"  {name:16}{what}\n" for name, what in COMMANDS.items()
+    f"  {name:23}{what}\n" for name, what in COMMANDS.items()
 )
 
 

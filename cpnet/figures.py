@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image, ImageOps
 
+from cpnet.models.look import Look
+
 NAMES = {"nl": "I3D NL Net", "artnet": "ARTNet", "trn": "TRN", "cpnet": "CPNet"}
 KINDS = ("motion", "nothing moves", "appearance", "not known")  # what decides classes
 COLOURS = dict(zip(NAMES, sns.color_palette("colorblind", len(NAMES)), strict=True))
@@ -344,4 +346,105 @@ def confusions(grids: Mapping[str, pd.DataFrame]) -> Figure:
         axis.tick_params(axis="y", labelsize=9)
         if not grid.to_numpy().any():
             _say_not_run(axis)
+    return figure
+
+
+def proposals(clip: np.ndarray, seen: Look, place: tuple[int, int, int], near: np.ndarray | None = None) -> Figure:
+    """A clip and what a CP module does with it, as Figures 5 and 11 to 13 of the paper.
+
+    Arrows lead from a position to its proposals: red to those that win in some channel, blue to the others, with a ring
+    around those that are true. Below, how far the module changes the features, by L1 distance.
+
+    Args:
+        clip: (T, S, S, 3) uint8.
+        seen: of `cpnet.models.look.look`.
+        place: frame, row and column of the position, at the resolution of the search.
+        near: (N, N) of `cpnet.standins.truth.Truth.near`.
+    """
+    T, S = clip.shape[:2]
+    _, h, w = seen.size
+    number = int(np.ravel_multi_index(place, seen.size))
+    figure, (above, below) = plt.subplots(2, 1, figsize=(11, 3.1))
+    above.imshow(np.hstack([*clip]))
+
+    def centre(n: int) -> tuple[float, float]:
+        t, r, c = np.unravel_index(n, seen.size)
+        return t * S + c * S / w, r * S / h  # as strided convolutions have it, in the coordinates of imshow
+
+    for other, wins in zip(seen.indices[number].tolist(), seen.wins[number].tolist(), strict=True):
+        style = {"arrowstyle": "-|>", "color": "tab:red" if wins else "tab:blue", "shrinkA": 0, "shrinkB": 0}
+        above.annotate("", xy=centre(other), xytext=centre(number), arrowprops=style)
+        if near is not None and near[number, other]:
+            above.plot(*centre(other), "o", markersize=9, markerfacecolor="none", markeredgecolor="lime")
+    above.plot(*centre(number), "o", color="gold", markeredgecolor="black", markersize=6)
+    change = (seen.after - seen.before).abs().sum(0).numpy()  # (T, H, W)
+    below.imshow(np.hstack([*change]), cmap="inferno", interpolation="nearest")
+    for axis in (above, below):
+        axis.set(xticks=[], yticks=[])
+        axis.grid(visible=False)
+    for t in range(1, T):
+        above.axvline(t * S - 0.5, color="white", linewidth=2)
+        below.axvline(t * change.shape[2] - 0.5, color="white", linewidth=2)
+    above.set_title(seen.module, fontsize=11)
+    return figure
+
+
+def shares_of_modules(frame: pd.DataFrame, chance: pd.DataFrame, ylabel: str) -> Figure:
+    """A measurement by module with 95 % intervals, a panel a data set, a line a kind of features; dotted: by chance.
+
+    Args:
+        frame: lines of `cpnet.experiments.correspondences.load`, of one k.
+        chance: those of what chance would have.
+    """
+    datasets = list(dict.fromkeys(frame["dataset"])) or ["nothing is measured"]
+    figure, axes = plt.subplots(1, len(datasets), figsize=(5.2 * len(datasets), 3.4), sharey=True, squeeze=False)
+    for axis, dataset in zip(axes[0], datasets, strict=True):
+        mine = frame[frame["dataset"] == dataset]
+        for features, line in mine.groupby("features", sort=False):
+            axis.errorbar(line["module"], line["mean"], line["half"], marker="o", capsize=3, label=features)
+        drawn = chance[(chance["dataset"] == dataset)].drop_duplicates("module")
+        axis.plot(drawn["module"], drawn["mean"], color="0.4", linestyle=":", label="by chance")
+        axis.set(title=dataset, ylim=(0, 1))
+        axis.tick_params(axis="x", rotation=45)
+        if mine.empty:
+            _say_not_run(axis)
+    axes[0, 0].set_ylabel(ylabel)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center")
+    return figure
+
+
+def shares_by_k(frame: pd.DataFrame, ylabel: str) -> Figure:
+    """A measurement against k, a panel a data set and a line a module.
+
+    Args:
+        frame: lines of `cpnet.experiments.correspondences.load`, of trained networks.
+    """
+    datasets = list(dict.fromkeys(frame["dataset"])) or ["nothing is measured"]
+    figure, axes = plt.subplots(1, len(datasets), figsize=(5.2 * len(datasets), 3.4), sharey=True, squeeze=False)
+    for axis, dataset in zip(axes[0], datasets, strict=True):
+        mine = frame[frame["dataset"] == dataset]
+        for module, line in mine.groupby("module", sort=False):
+            axis.plot("k", "mean", data=line.sort_values("k"), marker="o", label=module)
+        axis.set_xscale("log", base=2)
+        axis.set(title=dataset, xlabel="k", ylim=(0, 1))
+        if mine.empty:
+            _say_not_run(axis)
+    axes[0, 0].set_ylabel(ylabel)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center")
+    return figure
+
+
+def top1_by_share(
+    shares: Sequence[float], curves: Mapping[str, Sequence[float]], floors: Mapping[str, float]
+) -> Figure:
+    """Top-1 against the share of proposals drawn at random, a line a data set; dotted in its colour: C2D."""
+    figure, axis = plt.subplots(figsize=(7, 3.4))
+    for i, (name, values) in enumerate(curves.items()):
+        axis.plot([100 * share for share in shares], values, marker="o", color=f"C{i}", label=name)
+        axis.axhline(floors[name], color=f"C{i}", linestyle=":", label=f"{name}, C2D")
+    axis.set(xlabel="proposals drawn at random, %", ylabel="validation top-1, %", ylim=(0, 101))
+    if curves:
+        axis.legend()
+    else:
+        _say_not_run(axis)
     return figure

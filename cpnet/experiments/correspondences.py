@@ -262,10 +262,10 @@ DATASETS: dict[str, tuple[Table, str, str]] = {  # where CPNet and C2D of a data
 }
 
 
-def runs_of(dataset: str, profile: str = "cpu", seed: int = 0) -> tuple[Run, Run]:
-    """CPNet and C2D that are looked into."""
-    table, *rows = DATASETS[dataset]
-    (one,), (other,) = (table.runs(profile, seed, row) for row in rows)
+def runs_of(dataset: str, seed: int = 0, row: str = "") -> tuple[Run, Run]:
+    """CPNet and C2D that are looked into; `row` is another CPNet of the table."""
+    table, default, plain = DATASETS[dataset]
+    (one,), (other,) = (table.runs("cpu", seed, name) for name in (row or default, plain))
     return one, other
 
 

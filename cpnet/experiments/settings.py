@@ -76,7 +76,7 @@ KINETICS_KNOBS = {
     ("c3d", 12): Knobs(2e-3),
     ("nl", 12): Knobs(2e-3),
     ("artnet", 12): Knobs(2e-3),
-    ("cpnet", 12): Knobs(8e-3, 32.0),
+    ("cpnet", 12): Knobs(4e-3, 32.0),
     ("c2d", 4): Knobs(2e-3),
     ("c3d", 4): Knobs(2e-3),
     ("nl", 4): Knobs(2e-3),
