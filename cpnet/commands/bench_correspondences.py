@@ -19,7 +19,8 @@ def bench_correspondences(
     """
     import pandas as pd
 
-    from cpnet.experiments.correspondences import measure, robustness, runs_of, write
+    from cpnet.experiments.correspondences import measure, robustness
+    from cpnet.experiments.figure5 import runs_of, write
 
     run, baseline = runs_of(dataset)
     path = run.stored()

@@ -33,7 +33,8 @@ from cpnet.engine.training import Training
 from cpnet.lock import locked
 from cpnet.models import create_for_clips
 from cpnet.results import Record
-from cpnet.standins import class_names, class_table, is_rendered, render
+from cpnet.standins import class_names, is_rendered, render
+from cpnet.standins.partners import partners_told_apart
 
 SPLITS: tuple[Split, Split] = ("train", "val")
 IN_NO_CONFIG = ("keeps_weights", "snapshots", "init", "network")  # change no number, or are written in another way
@@ -294,20 +295,6 @@ class VideoTraining(Training):
         packed = {name: results.pack(which) for name, which in right.items()}
         counts = {"n_expected": main.n_expected, "n_scored": main.n_scored}
         return {"metrics": metrics, "right": packed, "predicted": predicted, **counts}
-
-
-def partners_told_apart(scores: Tensor, index: Index) -> list[bool]:
-    """Of each video of a class with a partner, whether its own class scores higher than the partner.
-
-    The partner is the same film backwards: who does not see the order of frames is right about half of them.
-    """
-    if index.dataset == "images":
-        return []
-    partner = class_table(index.dataset)["partner, played backwards"].to_dict()  # type: ignore[arg-type]
-    label = {name: i for i, name in enumerate(index.classes)}
-    partners = [label.get(partner.get(name, "")) for name in index.classes]
-    pairs = [(row, own, partners[own]) for row, own in zip(scores, index.labels().tolist(), strict=True)]
-    return [bool(row[own] > row[other]) for row, own, other in pairs if other is not None]  # not if unreadable
 
 
 def weights_digest(model: nn.Module) -> str:

@@ -7,7 +7,6 @@ Section 5.6 can be counted: those within one row and column of that place.
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -16,18 +15,13 @@ import torch
 from scipy.stats import t as student
 from torch import Tensor, nn
 
-from cpnet import results
 from cpnet.data.clips import crops, even_clips, resized
 from cpnet.data.transforms import normalise, view
 from cpnet.engine.protocols import changed
 from cpnet.engine.trained import load as load_trained
 from cpnet.engine.video_training import VideoTraining
-from cpnet.experiments import table3a, table5a, table5b
-from cpnet.experiments.claims import Claim, Judge, Verdict, chances_between, outcome_of
-from cpnet.experiments.intervals import SIDE, Estimate
-from cpnet.experiments.kinetics_rows import STAND_IN
+from cpnet.experiments.intervals import SIDE
 from cpnet.experiments.run import Run
-from cpnet.experiments.table import Table
 from cpnet.models.look import Look, block_sums, cp_modules, look, propose
 from cpnet.models.resnet import CPNet, ResNet
 from cpnet.nn import CPModule
@@ -43,7 +37,6 @@ GROUPS = ("moving things", "things", "all")
 WON_MORE = "wins of a true one, less those of a false one"
 CHANGE = "log of change, moving over still"
 BETWEEN, WHOLE = "last less first", "whole network"  # in the place of a module
-FOLDER = results.COMMITTED / "correspondences"
 
 
 class Scene(NamedTuple):
@@ -239,95 +232,3 @@ def _after(run: Run, epoch: str) -> nn.Module:
 
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
-
-
-def write(dataset: str, frame: pd.DataFrame, folder: Path = FOLDER) -> None:
-    """Store what `measure` and `robustness` said of a network."""
-    origin = results.provenance(torch.device("cpu"), 0.0)
-    text = frame.assign(dataset=dataset, commit=origin["commit"], torch=origin["versions"]["torch"])
-    results.write_atomically(folder / f"{dataset}.csv", text.to_csv(index=False, float_format="%.4g").encode())
-
-
-def load(folder: Path = FOLDER) -> pd.DataFrame:
-    """What is stored, of all data sets."""
-    parts = [pd.read_csv(file) for file in sorted(folder.glob("*.csv"))]
-    columns = ["dataset", "features", "module", "k", "trained_k", "group", "metric", "mean", "half", "videos"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-DATASETS: dict[str, tuple[Table, str, str]] = {  # where CPNet and C2D of a data set are: table, row, row
-    "kinetics": (table3a.TABLE, "cp6", "c2d"),
-    "something": (table5a.TABLE, "cpnet_resnet18", "c2d_resnet18"),
-    "jester": (table5b.TABLE, "cpnet_resnet34", "c2d_resnet34"),
-}
-
-
-def runs_of(dataset: str, seed: int = 0, row: str = "") -> tuple[Run, Run]:
-    """CPNet and C2D that are looked into; `row` is another CPNet of the table."""
-    table, default, plain = DATASETS[dataset]
-    (one,), (other,) = (table.runs("cpu", seed, name) for name in (row or default, plain))
-    return one, other
-
-
-def _above(metric: str, low: float, group: str = "all", module: str = "res") -> Judge:
-    """Whether a measurement of trained networks is above a bound, at every module whose name begins so."""
-
-    def judge(frame: pd.DataFrame) -> Verdict:
-        mine = frame[(frame["metric"] == metric) & (frame["group"] == group) & (frame["features"] == "trained")]
-        mine = mine[(mine["k"] == mine["trained_k"]) & mine["module"].str.startswith(module)]
-        if mine.empty:
-            return Verdict("not run", "nothing is measured")
-        chances, texts = [], []
-        for row in mine.to_dict("records"):
-            freedom = row["videos"] - 1
-            error = row["half"] / student.ppf(1 - SIDE, freedom)
-            chances.append(chances_between(Estimate(row["mean"], error, freedom, 1, row["videos"]), low))
-            texts.append(f"{row['dataset']}, {row['module']}: {row['mean']:.2f} ± {row['half']:.2f}")
-        above = sum(inside <= SIDE for inside, _ in chances)
-        return Verdict(outcome_of(chances, len(chances)), f"{above} of {len(chances)} hold; {'; '.join(texts)}")
-
-    return judge
-
-
-OVER_VIDEOS = "95 % interval over videos, of the network of seed 0"
-
-TABLE = Table(
-    name="figure5",
-    title="Figure 5",
-    subject="What CP modules propose, use and change",
-    data=STAND_IN,
-    claims=(
-        Claim(
-            "CP modules find the majority of reasonable correspondences",
-            "paper",
-            "of the frames that show a point of a moving thing, more than half have a proposal within a row and column "
-            f"of it, at every module; {OVER_VIDEOS}",
-            _above("frames", 0.5, "moving things"),
-        ),
-        Claim(
-            "max pooling is robust to wrong proposals: a true one wins in more channels than a false one",
-            "paper",
-            f"every module, all positions; {OVER_VIDEOS}",
-            _above(WON_MORE, 0.0),
-        ),
-        Claim(
-            "with a quarter of the proposals drawn at random, CPNet is still above C2D",
-            "ours",
-            f"top-1, paired per video; {OVER_VIDEOS}",
-            _above(f"{top1_with(0.25)}, gain", 0.0, module=WHOLE),
-        ),
-        Claim(
-            "CP modules change the features of moving things more than the rest",
-            "paper",
-            f"log of the ratio of L1 changes above 0, every module; {OVER_VIDEOS}",
-            _above(CHANGE, 0.0),
-        ),
-        Claim(
-            "later modules focus more on what moves",
-            "paper",
-            f"log of that ratio, last module less first; {OVER_VIDEOS}",
-            _above(CHANGE, 0.0, module=BETWEEN),
-        ),
-    ),
-    evidence=load,
-)

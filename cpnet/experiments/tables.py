@@ -7,7 +7,7 @@ import pandas as pd
 
 from cpnet.experiments import (
     architectures,
-    correspondences,
+    figure5,
     leaks,
     run_time,
     table1,
@@ -48,7 +48,7 @@ TABLES = {
         table4.TABLE,
         table5a.TABLE,
         trials.TABLE5A,
-        correspondences.TABLE,
+        figure5.TABLE,
         table5b.TABLE,
         run_time.TABLE,
     )

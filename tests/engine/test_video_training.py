@@ -16,9 +16,10 @@ from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase
 from cpnet.engine.setting import VideoData, rendered_folder
 from cpnet.engine.training import execute
-from cpnet.engine.video_training import VideoTraining, partners_told_apart, weights_digest
+from cpnet.engine.video_training import VideoTraining, weights_digest
 from cpnet.lock import locked
 from cpnet.standins import Spec, class_names, class_table
+from cpnet.standins.partners import partners_told_apart
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,10 @@ from PIL import Image
 from cpnet.engine.recipe import Phase
 from cpnet.engine.setting import Network, VideoData
 from cpnet.engine.video_training import VideoTraining
-from cpnet.experiments import correspondences
+from cpnet.experiments import correspondences, figure5
 from cpnet.experiments.correspondences import (
     BETWEEN,
     CHANGE,
-    TABLE,
     WHOLE,
     WON_MORE,
     change,
@@ -139,13 +138,13 @@ def test_what_is_measured_of_a_network_is_stored_and_judged(training, tmp_path, 
         f(Stored(net), Stored(plain), videos=6, progress=False)
         for f in (correspondences.measure, correspondences.robustness)
     ]
-    correspondences.write("jester", pd.concat(parts), tmp_path)
-    stored = correspondences.load(tmp_path)
+    figure5.write("jester", pd.concat(parts), tmp_path)
+    stored = figure5.load(tmp_path)
     assert set(stored["features"]) == {"trained", "untrained", "C2D"} and set(stored["dataset"]) == {"jester"}
     assert set(stored["module"]) == {"res3.0", "res3.1", "res4.0", "res4.1", WHOLE, BETWEEN}
     chance = stored[(stored["metric"] == "true, by chance") & (stored["group"] == "all")]
     assert chance.groupby("module")["mean"].nunique().eq(1).all()  # whatever proposes
-    judged = TABLE.judge(stored)
+    judged = figure5.TABLE.judge(stored)
     assert set(judged["outcome"]) <= {"holds", "does not hold", "undecided"}
     assert judged["evidence"].str.contains("jester, res4.1|jester, whole|jester, last").all()
 
@@ -159,6 +158,6 @@ def test_a_claim_comes_out_as_its_numbers_say(mean, expected):
         for name, value in values.items()
         for module in places.get(name, ["res3.0", "res4.1"])
     ]
-    frame = pd.DataFrame(lines, columns=correspondences.load(correspondences.FOLDER / "none").columns)
-    assert set(TABLE.judge(frame)["outcome"]) == {expected}
-    assert set(TABLE.judge(frame.iloc[:0])["outcome"]) == {"not run"}
+    frame = pd.DataFrame(lines, columns=figure5.load(figure5.FOLDER / "none").columns)
+    assert set(figure5.TABLE.judge(frame)["outcome"]) == {expected}
+    assert set(figure5.TABLE.judge(frame.iloc[:0])["outcome"]) == {"not run"}

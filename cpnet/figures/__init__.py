@@ -1,0 +1,39 @@
+"""Every plot of the book."""
+
+import matplotlib.pyplot as plt
+import seaborn as sns
+
+from cpnet.figures.accuracy import accuracy_bars, accuracy_by_k, confusions, gains, heat_maps, paper_beside_ours
+from cpnet.figures.frames import arrows, clips, contact_sheet, proposals
+from cpnet.figures.measurements import costs, growth, shares_by_k, shares_of_modules, speed, top1_by_share
+from cpnet.figures.training import accuracy_by_epoch, learning_curves, losses, training_curves
+
+__all__ = [
+    "accuracy_bars",
+    "accuracy_by_epoch",
+    "accuracy_by_k",
+    "arrows",
+    "clips",
+    "confusions",
+    "contact_sheet",
+    "costs",
+    "gains",
+    "growth",
+    "heat_maps",
+    "learning_curves",
+    "losses",
+    "paper_beside_ours",
+    "proposals",
+    "shares_by_k",
+    "shares_of_modules",
+    "speed",
+    "top1_by_share",
+    "training_curves",
+    "use_style",
+]
+
+
+def use_style() -> None:
+    """One look for all figures, PNG at a fixed size."""
+    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind")
+    plt.rcParams.update({"figure.dpi": 100, "savefig.bbox": "tight", "figure.constrained_layout.use": True})

@@ -1,0 +1,139 @@
+"""Accuracies of tables: by row, by k, by class."""
+
+import itertools
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from cpnet.figures.parts import bars, say_not_run
+
+KINDS = ("motion", "nothing moves", "appearance", "not known")  # what decides classes
+
+
+def accuracy_bars(values: Mapping[str, float], chance: float) -> Figure:
+    """Horizontal bars of validation accuracy, one a label, in the order given."""
+    figure, axis = plt.subplots(figsize=(7, 0.38 * len(values) + 0.9))
+    bars(axis, pd.Series(values), ".1f", chance)
+    axis.set(xlim=(0, 109), xlabel="validation top-1, %   (dotted: chance)")
+    return figure
+
+
+def accuracy_by_k(frame: pd.DataFrame, series: Mapping[str, str], chance: float) -> Figure:
+    """Accuracy against k, one line for each {column: label} of `series`."""
+    figure, axis = plt.subplots(figsize=(6, 3))
+    for (column, label), marker in zip(series.items(), "osv^", strict=False):
+        axis.plot(frame["k"], frame[column], marker=marker, label=label)
+    axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
+    axis.set_xscale("log", base=2)
+    axis.set(xticks=frame["k"], ylim=(0, 105), xlabel="k", ylabel="validation top-1, %")
+    axis.set_xticklabels(frame["k"])
+    axis.legend(loc="lower right")
+    return figure
+
+
+def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Figure:
+    """Accuracy, the paper's in the left panel and ours in the right one: means, bars of one deviation, and every run.
+
+    Args:
+        frame: of `cpnet.experiments.table.Table.long_form`.
+        x, hue: its columns to set apart by place and by colour.
+    """
+    names, colours = list(dict.fromkeys(frame[x])), list(dict.fromkeys(frame[hue])) if hue else None
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6 if hue is None else 4.2))
+    for axis, source in zip(axes, ("paper", "ours"), strict=True):
+        part = frame[frame["source"] == source]
+        shared = {"data": part, "x": x, "y": "value", "order": names, "hue": hue, "hue_order": colours, "ax": axis}
+        dodge = 0.8 * (len(colours) - 1) / len(colours) if colours else False  # where stripplot has its points
+        sns.pointplot(
+            **shared, errorbar="sd", dodge=dodge, linestyle="" if hue else "-", capsize=0.06, err_kws={"linewidth": 1.5}
+        )
+        if source == "ours":
+            sns.stripplot(**shared, dodge=hue is not None, jitter=False, size=3, alpha=0.5, legend=False)
+        axis.set(title=source, xlabel="", ylabel="top-1, %" if source == "paper" else "")
+        if part.empty:
+            say_not_run(axis)
+        axis.tick_params(axis="x", labelsize=10)
+        if axis.get_legend():
+            axis.get_legend().remove()
+    if hue:
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(colours or []))
+    return figure
+
+
+def heat_maps(grids: Mapping[str, pd.DataFrame], missing: Mapping[str, str]) -> Figure:
+    """Annotated grids of accuracy side by side, by name, each with its own colours; the best of each row is framed.
+
+    Args:
+        grids: names of index and columns label the axes.
+        missing: what stands in cells without a number.
+    """
+    rows, columns = next(iter(grids.values())).shape
+    size = (1.5 + 0.75 * columns * len(grids), 1.2 + 0.55 * rows)
+    figure, axes = plt.subplots(1, len(grids), figsize=size, squeeze=False)
+    for axis, (name, grid) in zip(axes[0], grids.items(), strict=True):
+        bounds = {"vmin": 0, "vmax": 1} if grid.isna().all(axis=None) else {}  # with nothing to take them from
+        sns.heatmap(
+            grid,
+            **bounds,
+            annot=True,
+            fmt=".1f",
+            cmap="viridis",
+            cbar=False,
+            linewidths=1,
+            ax=axis,
+            annot_kws={"size": 10},
+        )
+        values = grid.to_numpy(dtype=float)
+        for i, j in itertools.product(range(rows), range(columns)):
+            value = float(values[i, j])
+            if np.isnan(value):
+                axis.text(j + 0.5, i + 0.5, missing[name], ha="center", va="center", fontsize=9, color="0.4")
+            elif value == np.nanmax(values[i]):
+                axis.add_patch(Rectangle((j, i), 1, 1, fill=False, edgecolor="red", linewidth=2))
+        axis.set_title(name)
+        axis.grid(False)
+        axis.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def gains(frame: pd.DataFrame, named: Mapping[str, str]) -> Figure:
+    """Bars of the gain of each class with their intervals, as Figures 8 and 10, coloured by what decides the class.
+
+    Args:
+        frame: of `cpnet.experiments.gains.by_class`.
+        named: what stands beside the names of some classes.
+    """
+    figure, axis = plt.subplots(figsize=(10, 0.24 * len(frame) + 1.2))
+    kinds = [kind for kind in KINDS if kind in set(frame["decided by"])]
+    for kind in kinds:
+        mine = frame["decided by"] == kind
+        places, colour = np.flatnonzero(mine), f"C{KINDS.index(kind)}"
+        axis.barh(places, frame["gain"][mine], xerr=frame["half"][mine], color=colour, label=kind, ecolor="0.4")
+    labels = [f"{label}  ({named[label]})" if label in named else label for label in frame.index]
+    axis.set_yticks(range(len(frame)), labels, fontsize=9)
+    axis.set(xlabel="gain of CPNet over C2D, points of top-1 of the class", ylim=(len(frame) - 0.4, -0.6))
+    axis.axvline(0, color="0.2", linewidth=1)
+    if kinds:
+        figure.legend(title="decided by", loc="outside lower center", ncols=len(kinds))
+    else:
+        say_not_run(axis)
+    return figure
+
+
+def confusions(grids: Mapping[str, pd.DataFrame]) -> Figure:
+    """Confusion matrices side by side, by name, in percent; of each class by rows, what it is taken for by columns."""
+    classes = list(next(iter(grids.values())).index)
+    side = 0.2 * len(classes)
+    figure, axes = plt.subplots(1, len(grids), figsize=(side * len(grids) + 4.5, side + 0.8), sharey=True)
+    for axis, (name, grid) in zip(np.atleast_1d(axes), grids.items(), strict=True):
+        sns.heatmap(grid, vmin=0, vmax=100, cmap="viridis", square=True, cbar=False, ax=axis, yticklabels=True)
+        axis.set(title=name, xlabel="taken for, in the same order", ylabel="", xticks=[])
+        axis.tick_params(axis="y", labelsize=9)
+        if not grid.to_numpy().any():
+            say_not_run(axis)
+    return figure

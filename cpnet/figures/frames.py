@@ -1,0 +1,108 @@
+"""Frames of clips, and arrows over them."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image, ImageOps
+
+from cpnet.models.look import Look
+
+
+def clips(frames: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
+    """Frames (T, H, W, 3) of several clips, one row each, as Figure 4 of the paper."""
+    T = len(frames[0])
+    figure, axes = plt.subplots(len(frames), T, figsize=(1.7 * T, 1.8 * len(frames)), squeeze=False)
+    for row, clip, title in zip(axes, frames, titles, strict=True):
+        for t, (axis, frame) in enumerate(zip(row, clip, strict=True)):
+            axis.imshow(frame)
+            axis.set(xticks=[], yticks=[])
+            axis.set_title(f"t = {t}" if frames[0] is clip else "", fontsize=10)
+        row[0].set_ylabel(f"“{title}”")
+    return figure
+
+
+def contact_sheet(clips: Mapping[str, np.ndarray], columns: int = 8, side: int = 64, gap: int = 3) -> Figure:
+    """Evenly spaced frames of clips (T, H, W, 3) of any size, cut to squares, one row a clip beside its name."""
+    sheet = np.full((len(clips) * (side + gap), columns * (side + gap), 3), 255, dtype=np.uint8)
+    for i, frames in enumerate(clips.values()):
+        for j, t in enumerate(np.linspace(0, len(frames) - 1, columns).round().astype(int)):
+            square = ImageOps.fit(Image.fromarray(frames[t]), (side, side))
+            y, x = i * (side + gap), j * (side + gap)
+            sheet[y : y + side, x : x + side] = np.asarray(square)
+    figure, axis = plt.subplots(figsize=(11, 0.92 * len(clips)))
+    axis.imshow(sheet, interpolation="nearest")
+    axis.set_yticks([(i + 0.5) * (side + gap) for i in range(len(clips))], list(clips), fontsize=10)
+    axis.set(xticks=[], frame_on=False)
+    axis.grid(visible=False)
+    return figure
+
+
+def arrows(
+    frames: np.ndarray,
+    query: tuple[int, int, int],
+    targets: Sequence[tuple[int, int, int]],
+    weights: Sequence[float],
+    title: str,
+    colour: str = "red",
+) -> Figure:
+    """Frames (T, H, W, 3) side by side, arrows from a query (t, h, w) to targets, as opaque as their weights."""
+    gap, W = 2, frames.shape[2]
+    canvas = np.hstack([*np.pad(frames, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)])[:, :-gap]
+    figure, axis = plt.subplots(figsize=(8, 2.4))
+    axis.imshow(canvas)
+    start = (query[0] * (W + gap) + query[2], query[1])
+    strongest = max(weights, default=0.0) or 1.0
+    for (t, h, w), weight in zip(targets, weights, strict=True):
+        share = weight / strongest
+        axis.annotate(
+            "",
+            xy=(t * (W + gap) + w, h),
+            xytext=start,
+            arrowprops={"arrowstyle": "-|>", "color": colour if weight else "tab:blue", "alpha": 0.25 + 0.75 * share},
+        )
+    axis.plot(*start, "o", color="gold", markersize=5)
+    axis.set(xticks=[], yticks=[], title=title)
+    axis.grid(False)
+    return figure
+
+
+def proposals(clip: np.ndarray, seen: Look, place: tuple[int, int, int], near: np.ndarray | None = None) -> Figure:
+    """A clip and what a CP module does with it, as Figures 5 and 11 to 13 of the paper.
+
+    Arrows lead from a position to its proposals: red to those that win in some channel, blue to the others, with a ring
+    around those that are true. Below, how far the module changes the features, by L1 distance.
+
+    Args:
+        clip: (T, S, S, 3) uint8.
+        seen: of `cpnet.models.look.look`.
+        place: frame, row and column of the position, at the resolution of the search.
+        near: (N, N) of `cpnet.standins.truth.Truth.near`.
+    """
+    T, S = clip.shape[:2]
+    _, h, w = seen.size
+    number = int(np.ravel_multi_index(place, seen.size))
+    figure, (above, below) = plt.subplots(2, 1, figsize=(11, 3.1))
+    above.imshow(np.hstack([*clip]))
+
+    def centre(n: int) -> tuple[float, float]:
+        t, r, c = np.unravel_index(n, seen.size)
+        return t * S + c * S / w, r * S / h  # as strided convolutions have it, in the coordinates of imshow
+
+    for other, wins in zip(seen.indices[number].tolist(), seen.wins[number].tolist(), strict=True):
+        style = {"arrowstyle": "-|>", "color": "tab:red" if wins else "tab:blue", "shrinkA": 0, "shrinkB": 0}
+        above.annotate("", xy=centre(other), xytext=centre(number), arrowprops=style)
+        if near is not None and near[number, other]:
+            above.plot(*centre(other), "o", markersize=9, markerfacecolor="none", markeredgecolor="lime")
+    above.plot(*centre(number), "o", color="gold", markeredgecolor="black", markersize=6)
+    change = (seen.after - seen.before).abs().sum(0).numpy()  # (T, H, W)
+    below.imshow(np.hstack([*change]), cmap="inferno", interpolation="nearest")
+    for axis in (above, below):
+        axis.set(xticks=[], yticks=[])
+        axis.grid(visible=False)
+    for t in range(1, T):
+        above.axvline(t * S - 0.5, color="white", linewidth=2)
+        below.axvline(t * change.shape[2] - 0.5, color="white", linewidth=2)
+    above.set_title(seen.module, fontsize=11)
+    return figure

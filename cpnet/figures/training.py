@@ -1,0 +1,101 @@
+"""Losses and accuracies over epochs."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cpnet.figures.parts import say_not_run
+
+NAMES = {"nl": "I3D NL Net", "artnet": "ARTNet", "trn": "TRN", "cpnet": "CPNet"}
+COLOURS = dict(zip(NAMES, sns.color_palette("colorblind", len(NAMES)), strict=True))
+
+
+def learning_curves(curves: pd.DataFrame, chance: float) -> Figure:
+    """Validation accuracy over epochs, one line a seed, one panel a row of the table.
+
+    Args:
+        curves: of `cpnet.results.curves`.
+    """
+    rows = [row for row in NAMES if row in set(curves["row"])]
+    figure, axes = plt.subplots(1, len(rows), figsize=(2.6 * len(rows), 2.8), sharey=True, squeeze=False)
+    for axis, row in zip(axes[0], rows, strict=True):
+        for _, run in curves[curves["row"] == row].groupby("seed"):
+            axis.plot(run["epoch"], run["val_top1"], color=COLOURS[row], alpha=0.7, linewidth=1.5)
+        axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
+        axis.set(title=NAMES[row], xlabel="epoch", ylim=(0, 103))
+    axes[0, 0].set_ylabel("validation top-1, %")
+    return figure
+
+
+def training_curves(curves: Mapping[str, Sequence[float]]) -> Figure:
+    """Loss, and accuracy in percent, over the epochs of a training on videos; a line where a phase begins."""
+    epochs = range(1, len(curves["train_loss"]) + 1)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
+    left.plot(epochs, curves["train_loss"], marker=".")
+    left.set(xlabel="epoch", ylabel="training loss")
+    for name, label in (
+        ("train_top1", "training, running"),
+        ("val_top1", "validation"),
+        ("val_top5", "validation, top-5"),
+    ):
+        right.plot(epochs, curves[name], marker=".", label=label)
+    right.set(xlabel="epoch", ylabel="top-1, %", ylim=(0, 103))
+    right.legend()
+    for axis in (left, right):
+        _mark_phases(axis, curves["phase"])
+    return figure
+
+
+def _mark_phases(axis: Axes, phases: Sequence[float]) -> None:
+    """A line before each epoch of `phases` that begins another phase."""
+    for i, (before, phase) in enumerate(itertools.pairwise(phases), 1):
+        if phase != before:
+            axis.axvline(i + 0.5, color="0.4", linestyle=":", linewidth=1)
+
+
+def accuracy_by_epoch(curves: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
+    """Validation accuracy over epochs, a line a row by its title: means over seeds, and bands of one deviation.
+
+    Args:
+        curves: of `cpnet.results.curves`.
+        rows: titles of the rows that are drawn.
+    """
+    points = curves[curves["row"].isin(rows)]
+    titles = points["row"].map(rows).rename("model")
+    shown = [title for title in rows.values() if title in set(titles)]
+    figure, axis = plt.subplots(figsize=(7, 3.4))
+    sns.lineplot(points, x="epoch", y="val_top1", hue=titles, hue_order=shown, marker="o", errorbar="sd", ax=axis)
+    axis.set(xlabel="epoch", ylabel="validation top-1, %", ylim=(None, 101))
+    if shown:
+        axis.legend(title="", loc="lower right")
+    else:
+        say_not_run(axis)
+    return figure
+
+
+def losses(curves: pd.DataFrame, rows: Mapping[str, str], frames: Sequence[int]) -> Figure:
+    """Training loss over epochs, a line a seed and a panel a row; lines where a phase begins say its frames.
+
+    Args:
+        curves: of `cpnet.results.curves`.
+        rows: titles of the rows that are drawn.
+        frames: number of frames of a clip in each phase.
+    """
+    figure, axes = plt.subplots(1, len(rows), figsize=(5 * len(rows), 3.4), sharey=True, squeeze=False)
+    for axis, (row, title) in zip(axes[0], rows.items(), strict=True):
+        for _, run in curves[curves["row"] == row].groupby("seed"):
+            axis.plot(run["epoch"], run["train_loss"], color="C0", alpha=0.7, marker=".")
+            _mark_phases(axis, run["phase"].tolist())
+            for number, start in zip(frames, run.groupby("phase")["epoch"].min(), strict=False):
+                place = {"transform": axis.get_xaxis_transform(), "rotation": 90, "va": "top", "fontsize": 9}
+                axis.text(start - 0.4, 0.97, f"{number} frames", **place)
+        axis.set(title=title, xlabel="epoch", yscale="log")
+        if row not in set(curves["row"]):
+            say_not_run(axis)
+    axes[0, 0].set_ylabel("training loss")
+    return figure
