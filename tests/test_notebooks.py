@@ -36,6 +36,7 @@ IGNORED = {
         "06_large_models.ipynb",
         "07_something.ipynb",
         "08_jester.ipynb",
+        "11_relations.ipynb",
     ],
     VIDEOS,
 )

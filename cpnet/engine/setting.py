@@ -19,6 +19,7 @@ from cpnet.data.layouts import Dataset, Index
 from cpnet.data.transforms import Augmentation
 from cpnet.models.families import VariantName
 from cpnet.models.resnet import Stem
+from cpnet.nn.neighbours import Metric
 from cpnet.standins import Spec
 
 KEPT_DECODED = 72  # pixels of height, at most
@@ -36,6 +37,7 @@ class Network:
         positions: positions of CP modules, such as 1, 4, res3.
         k: proposals of CP modules.
         displacement_scale: factor on the displacements that CP modules see.
+        metric: what makes neighbours in CP modules, see `cpnet.nn.neighbours`.
         dropout: dropout before the last layer.
         pretrained: "imagenet", or a file of weights.
     """
@@ -47,6 +49,7 @@ class Network:
     positions: str | None = None
     k: int | None = None
     displacement_scale: float | None = None
+    metric: Metric | None = None
     dropout: float | None = None
     pretrained: str | None = None
 

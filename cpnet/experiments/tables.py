@@ -10,6 +10,7 @@ from cpnet.experiments import (
     figure5,
     leaks,
     run_time,
+    section33,
     table1,
     table3a,
     table3b,
@@ -51,6 +52,7 @@ TABLES = {
         figure5.TABLE,
         table5b.TABLE,
         run_time.TABLE,
+        section33.TABLE,
     )
 }
 

@@ -9,6 +9,7 @@ from cpnet.models.pretrained import load_pretrained
 from cpnet.models.resnet import CPNet, Layers, Place, ResNet, Stem
 from cpnet.nn import CPModule, MultiScaleRelation, NonLocalBlock
 from cpnet.nn.correspondence import Pool
+from cpnet.nn.neighbours import Metric, Own
 from cpnet.nn.proposals import Ties
 
 FAMILIES = ("c2d", "c3d", "nl", "artnet", "trn", "cpnet")
@@ -144,7 +145,7 @@ class CPNetOptions(Options):
         k: number of proposals a position; also an attribute of the net that may be set. 12 for Something-Something and
             Jester in the paper, 8 in the released code.
         hidden_fractions: widths of the hidden layers of the MLP, over the features' channels; (0.25, 0.5) in the paper.
-        pool, displacement, displacement_scale, ties: see `cpnet.nn.CPModule`.
+        pool, displacement, displacement_scale, metric, own, place_weight, ties: see `cpnet.nn.CPModule`.
         shrink: stride at which the modules at res3 search; others search at full resolution.
     """
 
@@ -155,6 +156,9 @@ class CPNetOptions(Options):
     shrink: int | None = None
     displacement: bool = True
     displacement_scale: float = 1.0
+    metric: Metric = "semantic"
+    own: Own = "out"
+    place_weight: float = 1.0
     ties: Ties = "random"
 
 
@@ -211,6 +215,9 @@ def cpnet(depth: int, options: CPNetOptions) -> CPNet:
             bottleneck=None if narrow is None else max(1, int(C * narrow)),
             displacement=options.displacement,
             displacement_scale=options.displacement_scale,
+            metric=options.metric,
+            own=options.own,
+            place_weight=options.place_weight,
             ties=options.ties,
             tie_seed=1000 * options.seed + i,
         )

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cpnet.nn.neighbours import Metric, Own, check, neighbours
 from cpnet.nn.pairs import BatchNorm, linear_norm_max, pair_moments
-from cpnet.nn.proposals import Ties, correspondence_proposals, scramble
+from cpnet.nn.proposals import Ties, scramble
 
 Pool = Literal["before_projection", "after_projection"]
 BN_EPS = 1e-3  # every batch norm of the released code (tf.contrib's default)
@@ -45,6 +46,7 @@ class CPModule(nn.Module):
         displacement: give the MLP the relative displacement; False is a control that the paper does not have.
         displacement_scale: factor on the displacement, whose parts are in (-1, 1); 1 in paper and released code.
             A larger one means larger initial weights and steps: short trainings learn directions sooner.
+        metric, own, place_weight: what makes neighbours, see `cpnet.nn.neighbours`; the paper explores the default.
         ties: how equally near positions are chosen between, see `correspondence_proposals`.
         tie_seed: seed of the random ties. Evaluation starts from it for every clip, so its output is reproducible and
             does not depend on how clips are batched; training draws on.
@@ -64,6 +66,9 @@ class CPModule(nn.Module):
         bottleneck: int | None = None,
         displacement: bool = True,
         displacement_scale: float = 1.0,
+        metric: Metric = "semantic",
+        own: Own = "out",
+        place_weight: float = 1.0,
         ties: Ties = "random",
         tie_seed: int = 0,
     ) -> None:
@@ -72,6 +77,7 @@ class CPModule(nn.Module):
             raise ValueError(f'pool={pool!r}: choose "before_projection" or "after_projection"')
         if ties not in ("random", "index"):
             raise ValueError(f'ties={ties!r}: choose "random" or "index"')
+        check(metric, own)
         if k < 1:
             raise ValueError(f"k={k}: give 1 or more")
         if not 0 < displacement_scale < float("inf"):
@@ -84,6 +90,7 @@ class CPModule(nn.Module):
         self.channels, self.k, self.hidden = channels, k, hidden
         self.pool, self.shrink, self.displacement = pool, shrink, displacement
         self.displacement_scale = displacement_scale
+        self.metric, self.own, self.place_weight = metric, own, place_weight
         self.ties, self.tie_seed = ties, tie_seed
         self.reseed(tie_seed)
 
@@ -141,7 +148,8 @@ class CPModule(nn.Module):
         if self.training:
             seeds = self._draws + torch.arange(len(f))
             self._draws += len(f)
-        return correspondence_proposals(f, self.k, ties=self.ties, seeds=seeds.to(f.device))
+        seeds, weight = seeds.to(f.device), self.place_weight
+        return neighbours(f, self.k, self.metric, own=self.own, place_weight=weight, ties=self.ties, seeds=seeds)
 
     def _embed(self, f: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Correspondence Embedding of features (B, D, T, h, w): g (B, C, N), and each channel's winner (B, N, c)."""

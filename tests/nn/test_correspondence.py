@@ -163,11 +163,11 @@ def test_no_gradient_flows_through_the_search(monkeypatch):
     indices = module(x, return_proposals=True)[1].indices
     assert not indices.requires_grad
 
-    def held(f, k, **kwargs):
+    def held(f, k, metric, **kwargs):
         assert not f.requires_grad
         return indices
 
-    monkeypatch.setattr(correspondence, "correspondence_proposals", held)
+    monkeypatch.setattr(correspondence, "neighbours", held)
     module.zero_grad()
     for name, value in outputs_and_gradients(module, x).items():
         assert torch.equal(value, searched[name]), name
