@@ -4,10 +4,10 @@ The renderer of a stand-in knows where every point of a clip is in every other f
 Section 5.6 can be counted: those within one row and column of that place.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from cpnet.engine.trained import load as load_trained
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.intervals import SIDE
 from cpnet.experiments.run import Run
+from cpnet.explorer import explore
 from cpnet.models.look import Look, block_sums, cp_modules, look, propose
 from cpnet.models.resnet import CPNet, ResNet
 from cpnet.nn import CPModule
@@ -62,6 +63,15 @@ def scenes(training: VideoTraining, count: int) -> Iterator[Scene]:
         (frames,) = even_clips(film.shape[0], phase.num_frames, phase.frame_step, 1, training.data.clip_rule)
         (crop,) = crops(*resized(*film.shape[1:], size), size, 1)
         yield Scene(film, frames, view(film.frames()[frames], crop, size), names.index(clip.label))
+
+
+def explored(nets: Mapping[str, ResNet], scene: Scene, title: str) -> dict[str, Any]:
+    """What a page shows of a scene, see `cpnet.explorer.explore`; the first of the networks is the CPNet itself."""
+    net, *_ = nets.values()
+    assert isinstance(net, CPNet)
+    truths = {seen.size[1:]: scene.truth(seen.size[1:]) for seen in look(net, normalise(scene.clip))}
+    start = moving_place(truths[max(truths)], len(scene.frames) // 2 - 1)
+    return explore(net, scene.clip, title, dict([*nets.items()][1:]), truths, start)
 
 
 def moving_place(true: Truth, t: int) -> tuple[int, int, int]:

@@ -84,7 +84,7 @@ def proposals(clip: np.ndarray, seen: Look, place: tuple[int, int, int], near: n
     _, h, w = seen.size
     number = int(np.ravel_multi_index(place, seen.size))
     figure, (above, below) = plt.subplots(2, 1, figsize=(11, 3.1))
-    above.imshow(np.hstack([*clip]))
+    above.imshow(np.hstack([*clip]), interpolation="nearest")
 
     def centre(n: int) -> tuple[float, float]:
         t, r, c = np.unravel_index(n, seen.size)
