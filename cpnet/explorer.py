@@ -8,11 +8,13 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
 from cpnet.data.transforms import normalise
-from cpnet.models.look import block_sums, cp_modules, look, propose
+from cpnet.engine.protocols import changed
+from cpnet.models.look import Look, block_sums, cp_modules, look, propose
 from cpnet.models.resnet import CPNet, ResNet
 from cpnet.nn import CPModule
 from cpnet.standins.truth import Truth
@@ -21,6 +23,7 @@ TRUE = 1 << 15  # added to the number of a proposal that is within a row and a c
 MOST_POSITIONS = TRUE
 
 
+@torch.no_grad()
 def explore(
     net: CPNet,
     clip: Tensor,
@@ -50,7 +53,7 @@ def explore(
             {
                 "name": seen.module,
                 "grid": [T, h, w],
-                "wins": _packed(_wins(modules[seen.module], seen.before, net.k), np.uint8),
+                "wins": _packed(_wins(modules[seen.module], seen), np.uint8),
                 "nets": {name: _packed(_marked(indices, near), np.uint16) for name, indices in proposals.items()},
             }
         )
@@ -68,14 +71,13 @@ def page(clips: Sequence[dict[str, Any]], note: str, alone: bool = False) -> str
     return f"{head}<title>Correspondence proposals</title>{fragment}</html>" if alone else fragment
 
 
-def _wins(module: CPModule, features: Tensor, k: int) -> np.ndarray:
-    """(k * (k + 1) / 2, N): channels won by each of one proposal, then by each of two, and so on up to k."""
-    parts, before = [], module.k
-    try:
-        for module.k in range(1, k + 1):
-            parts.append(module(features[None], return_proposals=True)[1].wins[0].T.numpy())  # (k, N)
-    finally:
-        module.k = before
+def _wins(module: CPModule, seen: Look) -> np.ndarray:
+    """(k * (k + 1) / 2, N): channels won by each of the first proposal, then by each of the first two, and so on."""
+    parts = []
+    for k in range(1, seen.indices.shape[1] + 1):
+        first = seen.indices[None, :, :k]
+        with changed([module], {"k": k, "_propose": lambda _, first=first: first}):
+            parts.append(module(seen.before[None], return_proposals=True)[1].wins[0].T.numpy())  # (k, N)
     return np.concatenate(parts).clip(max=255)
 
 

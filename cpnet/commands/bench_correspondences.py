@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Literal
 
+from cpnet.experiments.figure5 import FOLDER
+
 
 def bench_correspondences(
     *,
     dataset: Literal["kinetics", "something", "jester"] = "kinetics",
     videos: int = 200,
-    out: Path = Path("results/correspondences"),
+    out: Path = FOLDER,
 ) -> None:
     """Measure what the chapter on correspondences shows of a trained CPNet, on films whose truth is known.
 

@@ -27,7 +27,7 @@ def data_render(
         out: folder of the data set.
         train: clips of the training split.
         val: clips of the validation split.
-        test: clips of a test split, whose labels are in a file apart.
+        test: clips of a test split; the labels of something and jester are in a file apart.
         size: height of the frames in pixels; for kinetics the least short side.
         seed: seed of all random draws.
         jobs: processes side by side.

@@ -107,6 +107,7 @@ class VideoTraining(Training):
                 data=VideoData(**config["data"] | {"rendered": None}),
                 recipe=Recipe(**config["recipe"] | {"phases": tuple(Phase(**p) for p in config["recipe"]["phases"])}),
                 protocols=protocols,
+                test_protocols={n: Protocol(**p) for n, p in config.get("test_protocols", {}).items()} or None,
                 revision=config["revision"],
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -123,7 +124,8 @@ class VideoTraining(Training):
             "start": f"{self.init.network.name} trained on {self.init.data.name}" if self.init else "",
             "data": f"{self.data.name} {videos}, clips of {size}x{size}",
             "recipe": f"{'; '.join(phases)}; {recipe.optimizer}, {recipe.schedule}, batches of {recipe.batch_size}",
-            "tests": ", ".join(f"{name or 'main'}: {p.num_clips}x{p.num_crops}" for name, p in self.protocols.items()),
+            "tests": _named(self.protocols),
+            "on test": _named(self.test_protocols or {}),
         }
         return "\n".join(f"{name:9}{text}" for name, text in lines.items() if text)
 
@@ -146,7 +148,7 @@ class VideoTraining(Training):
         """
         if self.data.rendered is None and machine.data_root is not None:
             stored = results.read(path)["data"]
-            for split in SPLITS:
+            for split in (split for split in (*SPLITS, "test") if split in stored):
                 if stored[split] != index_digest(self.index(split, machine)):
                     raise ValueError(
                         f"{path} is of other {split} videos than {machine.data_root} lists: "
@@ -188,6 +190,7 @@ class VideoTraining(Training):
         folder = machine.folder or results.runs_folder() / "training" / self.run_id
         accelerator = machine.accelerator(self.recipe.precision)
         train_index, val_index = (self.index(split, machine) for split in SPLITS)
+        test_index = self._test_index(machine)
         with locked(folder) if is_main_process() else nullcontext():
             if is_main_process():
                 open_folder(folder, self.config, train_index, machine.rerun)
@@ -207,7 +210,8 @@ class VideoTraining(Training):
                 found = accuracy(scores, index.labels())
                 if is_main_process():  # of each phase the last epoch stays
                     packed = results.pack(found.right["val_top1"].tolist())
-                    results.write_atomically(folder / _right_after(self.recipe.phases.index(phase)), packed.encode())
+                    number = next(i for i, one in enumerate(self.recipe.phases) if one is phase)
+                    results.write_atomically(folder / _right_after(number), packed.encode())
                 return {"val_top1": found.top1, "val_top5": found.top5}
 
             recipe, clips = replace(self.recipe, seed=self.seed), partial(self._clips, train_index, read)
@@ -221,7 +225,7 @@ class VideoTraining(Training):
                 accelerator=accelerator,
                 snapshots=self.snapshots,
             )
-            measured = self._tests(test, {"val": val_index} | self._test_index(machine), folder)
+            measured = self._tests(test, {"val": val_index} | test_index, folder)
             for number in range(len(self.recipe.phases) - 1):
                 name, packed = f"val_top1_phase{number + 1}", (folder / _right_after(number)).read_text()
                 measured["right"][name] = packed
@@ -232,7 +236,7 @@ class VideoTraining(Training):
             "metrics": metrics,
             "n_substituted": sum(epoch["substituted"] for epoch in history),
             "curves": {name: [epoch[name] for epoch in history] for name in history[0]},
-            "data": {"train": index_digest(train_index), "val": index_digest(val_index)},
+            "data": {index.split: index_digest(index) for index in (train_index, val_index, *test_index.values())},
             "weights_sha256": weights_digest(model),
             "provenance": parts.summary(),
         }
@@ -264,7 +268,7 @@ class VideoTraining(Training):
             return {}
         try:
             return {"test": self.index("test", machine)}
-        except (FileNotFoundError, ValueError) as error:
+        except FileNotFoundError as error:
             print(f"the test split is left out: {error}")
             return {}
 
@@ -301,6 +305,10 @@ def weights_digest(model: nn.Module) -> str:
     """SHA-256 of all parameters and buffers."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     return hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
+
+
+def _named(protocols: Mapping[str, Protocol]) -> str:
+    return ", ".join(f"{name or 'main'}: {p.num_clips}x{p.num_crops}" for name, p in protocols.items())
 
 
 def _right_after(phase: int) -> str:

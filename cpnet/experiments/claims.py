@@ -135,7 +135,7 @@ def outcome_of(chances: Sequence[tuple[float, float]], count: int) -> str:
     """What comes out of so many comparisons, by the chances of those that are measured, see `within`."""
     if min(outside for _, outside in chances) <= SIDE / count:
         return "does not hold"
-    return "undecided" if max(inside for inside, _ in chances) > SIDE else "holds"
+    return "holds" if all(inside <= SIDE for inside, _ in chances) else "undecided"
 
 
 def _estimate(comparison: Comparison, values: np.ndarray) -> Estimate:

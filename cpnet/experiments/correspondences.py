@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import hypergeom
 from scipy.stats import t as student
 from torch import Tensor, nn
 
@@ -34,7 +35,7 @@ from cpnet.standins.write import clips_of, film_of
 
 K_VALUES = (1, 2, 4, 8, 16, 32)
 REPLACED = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of the proposals that are drawn at random
-GROUPS = ("moving things", "things", "all")
+GROUPS = ("moving things", "all")
 WON_MORE = "wins of a true one, less those of a false one"
 CHANGE = "log of change, moving over still"
 BETWEEN, WHOLE = "last less first", "whole network"  # in the place of a module
@@ -77,7 +78,7 @@ def explored(nets: Mapping[str, ResNet], scene: Scene, title: str) -> dict[str, 
 def moving_place(true: Truth, t: int) -> tuple[int, int, int]:
     """Frame, row and column of the place in a frame whose point moves farthest, on a thing if one is seen."""
     far = np.abs(true.places[t] - np.moveaxis(np.indices(true.shows.shape[1:]), 0, -1)[:, :, None]).max(-1)
-    far = (far * true.seen[t]).max(-1) + (true.shows[t] != BACKGROUND)  # (h, w)
+    far = (far * true.seen[t]).max(-1) + 1e3 * (true.shows[t] != BACKGROUND)  # (h, w)
     r, c = np.unravel_index(np.argmax(far), far.shape)
     return t, int(r), int(c)
 
@@ -98,8 +99,8 @@ def shares(indices: np.ndarray, true: Truth, wins: np.ndarray | None = None) -> 
     same = shows[indices] == shows[:, None]
     reached = np.zeros((N, T), dtype=bool)
     np.logical_or.at(reached, (np.repeat(np.arange(N), k), frame[indices].ravel()), hits.ravel())
-    in_frame = near.reshape(N, T, -1).sum(2) / (N // T)  # chance that a random position of a frame is true
-    drawn = k / (T - 1)  # proposals a frame, by chance
+    available = N - N // T
+    missed = _none_of(near.reshape(N, T, -1).sum(2), available, k)  # (N, T)
     found = []
     for group, mine in zip(GROUPS, groups(true), strict=True):
         if not mine.any():
@@ -110,7 +111,7 @@ def shares(indices: np.ndarray, true: Truth, wins: np.ndarray | None = None) -> 
             "same thing": same[mine].mean(),
             "same thing, by chance": ((shows == shows[:, None]) & others)[mine].sum(1).mean() / others[0].sum(),
             "frames": _ratio((reached & seen)[mine].sum(), seen[mine].sum()),
-            "frames, by chance": _ratio(((1 - (1 - in_frame) ** drawn) * seen)[mine].sum(), seen[mine].sum()),
+            "frames, by chance": _ratio(((1 - missed) * seen)[mine].sum(), seen[mine].sum()),
         }
         if wins is not None:
             of_true, of_false = (_ratio((wins * which)[mine].sum(), which[mine].sum()) for which in (hits, ~hits))
@@ -121,12 +122,12 @@ def shares(indices: np.ndarray, true: Truth, wins: np.ndarray | None = None) -> 
 
 
 def groups(true: Truth) -> list[np.ndarray]:
-    """Which positions (N,) show things that move by one position or more in the clip, things, anything."""
+    """Which positions (N,) show things that move by one position or more in the clip, and which anything."""
     T, h, w = true.shows.shape
     own = np.moveaxis(np.indices((h, w)), 0, -1)[None, :, :, None]  # (1, h, w, 1, 2)
     far = np.abs(true.places - own).max(-1) * true.seen  # (T, h, w, T)
     moving, thing = far.max(-1).ravel() >= 1, (true.shows != BACKGROUND).ravel()
-    return [moving & thing, thing, np.ones(T * h * w, dtype=bool)]
+    return [moving & thing, np.ones(T * h * w, dtype=bool)]
 
 
 def change(seen: Look, true: Truth) -> list[tuple[str, str, float]]:
@@ -156,26 +157,28 @@ def measure(
     net, plain = cast(CPNet, run.trained().model), cast(ResNet, baseline.trained().model)
     earlier = {epoch: cast(CPNet, _after(run, epoch)) for epoch in epochs}
     earlier["untrained"] = cast(CPNet, training.create_model())
-    places = [place for _, place, _ in cp_modules(net)]
+    (first, *_, last), places = zip(*((name, place) for name, place, _ in cp_modules(net)), strict=True)
     lines: list[tuple[object, ...]] = []
     films = progress_bar(progress, iterable=scenes(training, videos), total=videos, desc="films", unit="film")
     for video, scene in enumerate(films):
         clip = normalise(scene.clip)
         truths: dict[tuple[int, int], Truth] = {}
-        changes: list[float] = []
+        changes: dict[str, float] = {}
         for seen, sums in zip(look(net, clip), block_sums(plain, clip, places), strict=True):
             grid = seen.size[1:]
             true = truths[grid] = truths.get(grid) or scene.truth(grid)
-            values = [*shares(seen.indices.numpy(), true, seen.wins.numpy()), *change(seen, true)]
-            changes += [value for _, name, value in values if name == CHANGE]
+            of_change = change(seen, true)
+            if of_change:
+                changes[seen.module] = of_change[0][2]
+            values = [*shares(seen.indices.numpy(), true, seen.wins.numpy()), *of_change]
             lines += [("trained", seen.module, net.k, video, *value) for value in values]
             for k in (k for k in K_VALUES if k != net.k):
                 values = shares(propose(seen.before, k, seen.shrink).numpy(), true)
                 lines += [("trained", seen.module, k, video, *value) for value in values]
             values = shares(propose(sums, net.k, seen.shrink).numpy(), true)
             lines += [("C2D", seen.module, net.k, video, *value) for value in values]
-        if changes:  # by module, from first to last
-            lines.append(("trained", BETWEEN, net.k, video, "all", CHANGE, changes[-1] - changes[0]))
+        if first in changes and last in changes:
+            lines.append(("trained", BETWEEN, net.k, video, "all", CHANGE, changes[last] - changes[first]))
         for name, model in earlier.items():
             for seen in look(model, clip):
                 values = shares(seen.indices.numpy(), truths[seen.size[1:]])
@@ -195,7 +198,7 @@ def robustness(run: Run, baseline: Run, videos: int = 200, progress: bool = True
         floor = 100.0 * (int(plain(clip).argmax()) == scene.label)
         lines.append(("C2D", WHOLE, net.k, video, "all", "top-1", floor))
         for share in REPLACED:
-            with drawn_at_random(net, share):
+            with drawn_at_random(net, share, seed=video):
                 right = 100.0 * (int(net(clip).argmax()) == scene.label)
             lines.append(("trained", WHOLE, net.k, video, "all", top1_with(share), right))
             lines.append(("trained", WHOLE, net.k, video, "all", f"{top1_with(share)}, gain", right - floor))
@@ -207,10 +210,10 @@ def top1_with(share: float) -> str:
     return f"top-1, {share:.0%} drawn at random"
 
 
-def drawn_at_random(net: CPNet, share: float) -> ExitStack:
-    """Inside, so large a share of the proposals of all modules are positions of other frames, drawn anew each time."""
+def drawn_at_random(net: CPNet, share: float, seed: int = 0) -> ExitStack:
+    """Inside, so large a share of the proposals of all modules are positions of other frames, drawn from a seed."""
     modules = [module for _, _, module in cp_modules(net)]
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
 
     def propose_some(module: CPModule, f: Tensor) -> Tensor:
         indices = CPModule._propose(module, f)  # (B, N, k)
@@ -238,6 +241,11 @@ def _after(run: Run, epoch: str) -> nn.Module:
     path = run.stored()
     assert path is not None
     return load_trained(path, epoch).model
+
+
+def _none_of(marked: np.ndarray, available: int, drawn: int) -> np.ndarray:
+    """Chance that of so many drawn, of those available, none is one of the marked (the hypergeometric distribution)."""
+    return hypergeom.pmf(0, available, marked, drawn)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -51,7 +51,7 @@ def _above(metric: str, low: float, group: str = "all", module: str = "res") -> 
 
     def judge(frame: pd.DataFrame) -> Verdict:
         mine = frame[(frame["metric"] == metric) & (frame["group"] == group) & (frame["features"] == "trained")]
-        mine = mine[(mine["k"] == mine["trained_k"]) & mine["module"].str.startswith(module)]
+        mine = mine[(mine["k"] == mine["trained_k"]) & mine["module"].str.startswith(module) & (mine["half"] > 0)]
         if mine.empty:
             return Verdict("not run", "nothing is measured")
         chances, texts = [], []

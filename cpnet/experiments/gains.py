@@ -28,14 +28,14 @@ def decided_by(count: int, name: Dataset, kinds: Sequence[str]) -> np.ndarray:
 
 
 def no_gain(name: Dataset, rows: tuple[str, str], margin: float) -> Comparison:
-    """The first row gains nothing over the second on classes that one frame decides, but for a margin."""
-    return Comparison("gain where one frame decides", _gain(name, STILL, rows), -margin, margin)
+    """The first row gains nothing over the second on classes that need no motion, but for a margin."""
+    return Comparison("gain where no motion is needed", _gain(name, STILL, rows), -margin, margin)
 
 
 def more_gain(name: Dataset, rows: tuple[str, str]) -> Comparison:
-    """It gains more on classes that motion decides than on those that one frame decides."""
+    """It gains more on classes that motion decides than on the others."""
     contrast = {**_gain(name, ("motion",), rows), **_gain(name, STILL, rows, sign=-1.0)}
-    return Comparison("gain where motion decides less that where one frame does", contrast, low=0.0)
+    return Comparison("gain where motion decides less that elsewhere", contrast, low=0.0)
 
 
 def _gain(name: Dataset, kinds: Sequence[str], rows: tuple[str, str], sign: float = 1.0) -> Contrast:

@@ -100,7 +100,7 @@ TABLE = Table(
             _equal(partial(as_convolution, "spatiotemporal_l2")),
         ),
         Claim(
-            "CPNet can be reduced to NL Net: all positions, and the MLP performs the same normalisation",
+            "the MLP of a pair can perform the normalisation of an NL block, all positions proposed",
             "paper",
             "a counter-example",
             _normalises,

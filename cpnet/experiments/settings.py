@@ -157,9 +157,8 @@ def twentybn(
         protocols: tests of the validation split.
         test: that of the test split.
     """
-    if network.name.startswith("cpnet"):
-        network = replace(network, k=network.k or TWENTYBN_K)
     if check_profile(profile) == "paper":
+        network = replace(network, k=network.k or TWENTYBN_K) if network.name.startswith("cpnet") else network
         training = VideoTraining(
             seed=seed,
             network=replace(network, stem="224" if name == "something" else "112", pretrained="imagenet"),
@@ -179,7 +178,7 @@ def twentybn(
         spec = replace(training.data.rendered, test=training.data.rendered.val)
         training = replace(
             training,
-            data=replace(training.data, augmentation="flips", rendered=spec),
+            data=replace(training.data, rendered=spec),
             recipe=replace(training.recipe, phases=(first, second)),
         )
     return replace(training, protocols=protocols, test_protocols={"": test})
@@ -195,7 +194,10 @@ def first_phase(
 ) -> VideoTraining:
     """The first phase of a short training on the stand-in for Something-Something or Jester."""
     knobs = knobs or TWENTYBN_KNOBS[network.name.partition("_")[0]]
-    return replace(short(name, network, profile, seed, knobs, 4), protocols=protocols)
+    if network.name.startswith("cpnet"):
+        network = replace(network, k=network.k or TWENTYBN_K)
+    training = short(name, network, profile, seed, knobs, 4)
+    return replace(training, protocols=protocols, data=replace(training.data, augmentation="flips"))
 
 
 def short(name: Dataset, network: Network, profile: str, seed: int, knobs: Knobs, frame_step: int) -> VideoTraining:

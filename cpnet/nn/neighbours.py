@@ -39,7 +39,7 @@ def neighbours(
             "joint": L2 of features and of places together.
         own: whether positions of the own frame are "out", "in", or in but for the position itself ("others").
         place_weight: factor on places in the joint metric.
-        ties: how equally near ones are chosen between; places are fixed, and lower indices come first.
+        ties: how equally near positions are chosen between; lower indices come first of places, and with `own` let in.
         seeds: (B,), of random ties.
     """
     if metric in NORMS:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -48,8 +49,8 @@ def at(t, r, c):
 
 
 def test_positions_are_grouped_by_what_moves(square):
-    moving, things, everything = groups(square)
-    assert moving.nonzero()[0].tolist() == things.nonzero()[0].tolist() == [at(0, 1, 0), at(1, 1, 1), at(2, 1, 2)]
+    moving, everything = groups(square)
+    assert moving.nonzero()[0].tolist() == [at(0, 1, 0), at(1, 1, 1), at(2, 1, 2)]
     assert everything.all() and moving_place(square, 1) == (1, 1, 1)
 
 
@@ -79,7 +80,7 @@ def test_random_proposals_have_the_shares_of_chance(square):
     many = [shares(np.stack([random.choice(o, 4) for o in others]), square) for _ in range(400)]
     found = pd.DataFrame([line for lines in many for line in lines]).groupby([0, 1])[2].mean()
     for group in ("moving things", "all"):
-        for name in ("true", "same thing"):
+        for name in ("true", "same thing", "frames"):
             assert found[group, name] == pytest.approx(found[group, f"{name}, by chance"], rel=0.1)
 
 
@@ -119,6 +120,29 @@ def test_drawn_at_random_is_the_share_that_is_asked_for(training):
         assert kept == pytest.approx(1 - share, abs=0.2)
         assert (drawn // 16 != torch.arange(len(drawn))[:, None] // 16).all()  # never of its own frame
     assert torch.equal(look(net, clip)[0].indices, own)
+
+
+def test_from_first_to_last_is_said_only_of_clips_that_have_both(training, monkeypatch):
+    net = training.create_model(27).eval()
+    stored = SimpleNamespace(training=training, trained=lambda: SimpleNamespace(model=net))
+    values = {"res3.0": 1.0, "res3.1": 5.0, "res4.0": 2.0, "res4.1": 3.0}
+    missing = set()
+
+    def told(seen, true):
+        return [] if seen.module in missing else [("all", CHANGE, values[seen.module])]
+
+    monkeypatch.setattr(correspondences, "change", told)
+    found = correspondences.measure(stored, stored, videos=2, progress=False)
+    assert found[found["module"] == BETWEEN]["mean"].tolist() == [2.0]
+    missing.add("res4.1")
+    found = correspondences.measure(stored, stored, videos=2, progress=False)
+    assert BETWEEN not in set(found["module"])
+
+
+def test_what_has_no_interval_is_not_judged():
+    line = ("kinetics", "trained", "res3.0", 8, 8, "all", WON_MORE, 0.0, 0.0, 1)
+    frame = pd.DataFrame([line], columns=figure5.load(figure5.FOLDER / "none").columns)
+    assert set(figure5.TABLE.judge(frame)["outcome"]) == {"not run"}
 
 
 def test_what_is_measured_of_a_network_is_stored_and_judged(training, tmp_path, monkeypatch):

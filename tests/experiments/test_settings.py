@@ -52,7 +52,7 @@ def test_every_class_of_a_stand_in_is_trained_and_tested(setting, profile):
 
 def test_arguments_of_cpnet_go_to_cpnet_only():
     assert make(something, "cpu", C2D).network.arguments() == {"width": 16, "stem": "112_no_pool", "dropout": 0.0}
-    own = {"k": 8, "displacement_scale": 8.0}
+    own = {"k": 12, "displacement_scale": 8.0}
     given = first_phase("something", CPNET, "cpu", 0, knobs=Knobs(1e-3, 8.0))
     assert given.network.arguments() == make(something, "cpu", C2D).network.arguments() | own
     assert given.recipe.phases[0].lr == 1e-3

@@ -40,11 +40,11 @@ def test_each_network_has_as_many_trials():
 @pytest.mark.parametrize(("trials", "table"), [(TABLE3, TABLE3D), (TRIALS5A, TABLE5A)])
 def test_trials_are_trainings_of_the_table_on_other_videos(trials, table):
     def rest(run):
-        """All of the first phase but the knobs, the videos, their flips, k and the tests."""
+        """All of the first phase but the knobs, the videos and the tests."""
         config = run.training.config
         phase = config["recipe"]["phases"][0] | {"lr": 0}
-        data, recipe = config["data"] | {"rendered": 0, "augmentation": 0}, config["recipe"] | {"phases": phase}
-        arguments = config["model_args"] | {"displacement_scale": 0, "k": 0}
+        data, recipe = config["data"] | {"rendered": 0}, config["recipe"] | {"phases": phase}
+        arguments = config["model_args"] | {"displacement_scale": 0}
         tests = {"protocols": 0, "test_protocols": 0}
         return config | {"data": data, "recipe": recipe, "model_args": arguments} | tests
 
