@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -29,37 +29,37 @@ def explore(
     clip: Tensor,
     title: str,
     others: Mapping[str, ResNet],
-    truths: Mapping[tuple[int, int], Truth] | None = None,
-    start: tuple[int, int, int] = (0, 0, 0),
+    truth_of: Callable[[tuple[int, int]], Truth] | None = None,
 ) -> dict[str, Any]:
     """What a page shows of a clip (3, T, S, S) uint8: frames, and of each module the proposals of several networks.
 
     Args:
         net: the trained network; at every k up to its own, who wins.
         others: networks of frames whose features at the same places propose too, by name.
-        truths: of the clip, by the height and width of the search; None of a video that nobody knows the truth about.
-        start: frame, row and column of the position in the first module that is shown first, if it is the first clip.
+        truth_of: of the clip, by the height and width of a search, the truth about it, if anybody knows that.
     """
     modules, places = {name: module for name, _, module in cp_modules(net)}, [place for _, place, _ in cp_modules(net)]
     normal = normalise(clip)
     sums = {name: block_sums(other, normal, places) for name, other in others.items()}
+    looks = look(net, normal)
+    truths = {} if truth_of is None else {grid: truth_of(grid) for grid in {seen.size[1:] for seen in looks}}
     found = []
-    for i, seen in enumerate(look(net, normal)):
-        T, h, w = seen.size
-        near = None if truths is None else truths[h, w].near()
+    for i, seen in enumerate(looks):
+        near = truths[seen.size[1:]].near if truths else None
         proposals = {"trained": seen.indices.numpy()}
         proposals |= {name: propose(features[i], net.k, seen.shrink).numpy() for name, features in sums.items()}
         found.append(
             {
                 "name": seen.module,
-                "grid": [T, h, w],
+                "grid": seen.size,
                 "wins": _packed(_wins(modules[seen.module], seen), np.uint8),
                 "nets": {name: _packed(_marked(indices, near), np.uint16) for name, indices in proposals.items()},
             }
         )
     frames = [_png(frame) for frame in clip.permute(1, 2, 3, 0).numpy()]
-    t, r, c = start
-    size = {"k": net.k, "size": clip.shape[-1], "known": truths is not None, "start": {"t": t, "r": r, "c": c}}
+    first = truths[looks[0].size[1:]].moving_place(len(frames) // 2 - 1) if truths else (0, 0, 0)
+    start = dict(zip("trc", first, strict=True))  # what is shown first, if this is the first clip
+    size = {"k": net.k, "size": clip.shape[-1], "known": bool(truths), "start": start}
     return {"title": title, "frames": frames, "modules": found} | size
 
 

@@ -17,7 +17,6 @@ from cpnet.__main__ import main
 from cpnet.data.transforms import normalise
 from cpnet.engine.machine import Machine
 from cpnet.experiments import reproduce
-from cpnet.experiments.correspondences import moving_place
 from cpnet.explorer import TRUE, explore, page
 from cpnet.models import create_model
 from cpnet.models.look import cp_modules, look
@@ -39,9 +38,8 @@ def shown():
     clip = torch.from_numpy(np.ascontiguousarray(frames)).permute(3, 0, 1, 2)
     grids = {one.size[1:] for one in look(net, normalise(clip))}
     truths = {grid: truth(film, range(0, film.shape[0], 8), 40, grid) for grid in grids}
-    start = moving_place(truths[max(grids)], 1)
     plain = fill_randomly(create_model("c2d_resnet18", **ARGUMENTS), seed=1).eval()
-    return net, clip, truths, explore(net, clip, "up", {"C2D": plain}, truths, start)
+    return net, clip, truths, explore(net, clip, "up", {"C2D": plain}, truths.__getitem__)
 
 
 def unpacked(text, kind):
@@ -53,7 +51,7 @@ def test_a_page_holds_proposals_winners_at_every_k_and_the_truth(shown):
     for one, module in zip(look(net, normalise(clip)), data["modules"], strict=True):
         N, k = one.indices.shape
         packed = unpacked(module["nets"]["trained"], "<u2").reshape(N, k)
-        near = np.take_along_axis(truths[one.size[1:]].near(), one.indices.numpy(), 1)
+        near = np.take_along_axis(truths[one.size[1:]].near, one.indices.numpy(), 1)
         assert np.array_equal(packed % TRUE, one.indices.numpy()) and np.array_equal(packed >= TRUE, near)
         wins = unpacked(module["wins"], np.uint8).reshape(-1, N)
         assert wins.shape[0] == k * (k + 1) // 2 and np.array_equal(wins[-k:].T, one.wins.numpy())
@@ -112,7 +110,7 @@ def test_clicks_and_keys_show_what_the_package_computes(shown, tmp_path):
         net.k = 4
         one = one._replace(indices=seen.indices[0], wins=seen.wins[0])
         n = np.ravel_multi_index(place, one.size)
-        near = truths[one.size[1:]].near()[n]
+        near = truths[one.size[1:]].near[n]
         places = [np.unravel_index(i, one.size) for i in one.indices[n].tolist()]
         texts = [",".join(map(str, map(int, place))) for place in places]
         flags = ["true" if near[i] else "false" for i in one.indices[n].tolist()]

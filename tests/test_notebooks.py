@@ -26,7 +26,7 @@ VIDEOS = ["results = reproduce(", "live", "load_origins("]
 IGNORED = {
     "00_architectures.ipynb": [],
     "01_toy_failure.ipynb": VIDEOS,
-    "09_correspondences.ipynb": ["nets = {", 'print(f"{len(html)'],
+    "09_correspondences.ipynb": ["others = {", 'print(f"{len(html)'],
     "10_run_time.ipynb": ["torch.manual_seed(0)", "run_time.origins("],
 } | dict.fromkeys(
     [

@@ -25,8 +25,7 @@ def bench_correspondences(
     from cpnet.experiments.figure5 import runs_of, write
 
     run, baseline = runs_of(dataset)
-    path = run.stored()
-    epochs = [] if path is None else sorted(file.suffixes[-2][1:] for file in path.parent.glob(f"{path.stem}.epoch*"))
+    epochs = [f"epoch{number}" for number in run.training.snapshots]
     frame = pd.concat([measure(run, baseline, videos, epochs), robustness(run, baseline, videos)])
     write(dataset, frame, out)
     print(f"wrote {out / dataset}.csv, {len(frame)} lines")

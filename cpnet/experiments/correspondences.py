@@ -4,26 +4,24 @@ The renderer of a stand-in knows where every point of a clip is in every other f
 Section 5.6 can be counted: those within one row and column of that place.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import hypergeom
 from scipy.stats import t as student
-from torch import Tensor, nn
+from torch import Tensor
 
 from cpnet.data.clips import crops, even_clips, resized
 from cpnet.data.transforms import normalise, view
 from cpnet.engine.protocols import changed
-from cpnet.engine.trained import load as load_trained
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.intervals import SIDE
 from cpnet.experiments.run import Run
-from cpnet.explorer import explore
 from cpnet.models.look import Look, block_sums, cp_modules, look, propose
 from cpnet.models.resnet import CPNet, ResNet
 from cpnet.nn import CPModule
@@ -66,23 +64,6 @@ def scenes(training: VideoTraining, count: int) -> Iterator[Scene]:
         yield Scene(film, frames, view(film.frames()[frames], crop, size), names.index(clip.label))
 
 
-def explored(nets: Mapping[str, ResNet], scene: Scene, title: str) -> dict[str, Any]:
-    """What a page shows of a scene, see `cpnet.explorer.explore`; the first of the networks is the CPNet itself."""
-    net, *_ = nets.values()
-    assert isinstance(net, CPNet)
-    truths = {seen.size[1:]: scene.truth(seen.size[1:]) for seen in look(net, normalise(scene.clip))}
-    start = moving_place(truths[max(truths)], len(scene.frames) // 2 - 1)
-    return explore(net, scene.clip, title, dict([*nets.items()][1:]), truths, start)
-
-
-def moving_place(true: Truth, t: int) -> tuple[int, int, int]:
-    """Frame, row and column of the place in a frame whose point moves farthest, on a thing if one is seen."""
-    far = np.abs(true.places[t] - np.moveaxis(np.indices(true.shows.shape[1:]), 0, -1)[:, :, None]).max(-1)
-    far = (far * true.seen[t]).max(-1) + 1e3 * (true.shows[t] != BACKGROUND)  # (h, w)
-    r, c = np.unravel_index(np.argmax(far), far.shape)
-    return t, int(r), int(c)
-
-
 def shares(indices: np.ndarray, true: Truth, wins: np.ndarray | None = None) -> list[tuple[str, str, float]]:
     """Of the proposals (N, k) of a clip: group of positions, measurement, value.
 
@@ -93,14 +74,13 @@ def shares(indices: np.ndarray, true: Truth, wins: np.ndarray | None = None) -> 
     T = len(true.shows)
     N, k = indices.shape
     frame = np.arange(N) // (N // T)
-    near, others = true.near(), frame[:, None] != frame  # (N, N)
+    near, others = true.near, frame[:, None] != frame  # (N, N)
     shows, seen = true.shows.reshape(-1), true.seen.reshape(N, T) & (np.arange(T) != frame[:, None])
     hits = np.take_along_axis(near, indices, 1)  # (N, k)
     same = shows[indices] == shows[:, None]
     reached = np.zeros((N, T), dtype=bool)
     np.logical_or.at(reached, (np.repeat(np.arange(N), k), frame[indices].ravel()), hits.ravel())
-    available = N - N // T
-    missed = _none_of(near.reshape(N, T, -1).sum(2), available, k)  # (N, T)
+    missed = hypergeom.pmf(0, N - N // T, near.reshape(N, T, -1).sum(2), k)  # (N, T), chance of no true one of k drawn
     found = []
     for group, mine in zip(GROUPS, groups(true), strict=True):
         if not mine.any():
@@ -123,20 +103,17 @@ def shares(indices: np.ndarray, true: Truth, wins: np.ndarray | None = None) -> 
 
 def groups(true: Truth) -> list[np.ndarray]:
     """Which positions (N,) show things that move by one position or more in the clip, and which anything."""
-    T, h, w = true.shows.shape
-    own = np.moveaxis(np.indices((h, w)), 0, -1)[None, :, :, None]  # (1, h, w, 1, 2)
-    far = np.abs(true.places - own).max(-1) * true.seen  # (T, h, w, T)
-    moving, thing = far.max(-1).ravel() >= 1, (true.shows != BACKGROUND).ravel()
-    return [moving & thing, np.ones(T * h * w, dtype=bool)]
+    thing = (true.shows != BACKGROUND).ravel()
+    return [(true.reach.ravel() >= 1) & thing, np.ones_like(thing)]
 
 
 def change(seen: Look, true: Truth) -> list[tuple[str, str, float]]:
     """How much more a module changes features, by L1 distance, of moving things than of what does not move; its log."""
     changed = (seen.after - seen.before).abs().sum(0)[..., :: seen.shrink, :: seen.shrink].flatten().numpy()
-    moving, still = groups(true)[0], ~groups(true)[0]
-    if not moving.any() or not still.any() or not changed.any():
+    moving, _ = groups(true)
+    if not moving.any() or moving.all() or not changed.any():
         return []
-    return [("all", CHANGE, float(np.log(changed[moving].mean() / changed[still].mean())))]
+    return [("all", CHANGE, float(np.log(changed[moving].mean() / changed[~moving].mean())))]
 
 
 def measure(
@@ -155,7 +132,7 @@ def measure(
     training = run.training
     assert isinstance(training, VideoTraining)
     net, plain = cast(CPNet, run.trained().model), cast(ResNet, baseline.trained().model)
-    earlier = {epoch: cast(CPNet, _after(run, epoch)) for epoch in epochs}
+    earlier = {epoch: cast(CPNet, run.trained(epoch).model) for epoch in epochs}
     earlier["untrained"] = cast(CPNet, training.create_model())
     (first, *_, last), places = zip(*((name, place) for name, place, _ in cp_modules(net)), strict=True)
     lines: list[tuple[object, ...]] = []
@@ -235,17 +212,6 @@ def _over_videos(lines: Sequence[tuple[object, ...]], trained_k: int) -> pd.Data
     means = found.groupby(by, sort=False)["value"].agg(["mean", "sem", "count"]).reset_index()
     means["half"] = means["sem"] * student.ppf(1 - SIDE, means["count"] - 1)
     return means.rename(columns={"count": "videos"}).drop(columns="sem").assign(trained_k=trained_k)
-
-
-def _after(run: Run, epoch: str) -> nn.Module:
-    path = run.stored()
-    assert path is not None
-    return load_trained(path, epoch).model
-
-
-def _none_of(marked: np.ndarray, available: int, drawn: int) -> np.ndarray:
-    """Chance that of so many drawn, of those available, none is one of the marked (the hypergeometric distribution)."""
-    return hypergeom.pmf(0, available, marked, drawn)
 
 
 def _ratio(part: float, whole: float) -> float:

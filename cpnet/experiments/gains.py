@@ -57,10 +57,11 @@ def by_class(name: Dataset, frame: pd.DataFrame, rows: tuple[str, str], data_roo
     if not seeds:
         return pd.DataFrame(columns=columns).set_index("class")
     gains = np.stack([hits[0][seed] - hits[1][seed] for seed in seeds])  # (seeds, videos)
-    names, labels = _classes(name, gains.shape[1], data_root)
+    names, listed = _classes(name, gains.shape[1], data_root)
+    labels = np.array(listed)
     kinds, lines = class_table(name)["decided by"], []
     for label in names:
-        mine = gains[:, np.array(labels) == label]
+        mine = gains[:, labels == label]
         if mine.shape[1]:
             half = over_seeds_and_videos(mine).half if min(mine.shape) > 1 else np.nan
             lines.append((label, kinds.get(label, "not known"), mine.shape[1], mine.mean(), half))

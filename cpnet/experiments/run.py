@@ -71,8 +71,8 @@ class Run:
             self.training.verify(path, machine)
         return path is not None
 
-    def trained(self) -> Trained:
-        """The trained network of a stored run.
+    def trained(self, which: str = "last") -> Trained:
+        """The trained network of a stored run, see `cpnet.load`.
 
         Raises:
             FileNotFoundError: the run, or its weights, are not stored.
@@ -80,7 +80,7 @@ class Run:
         path = self.stored()
         if path is None:
             raise FileNotFoundError(f"no stored result of {self.title}, run {self.run_id}: reproduce it first")
-        return load_trained(path)
+        return load_trained(path, which)
 
 
 def records(runs: Sequence[Run], roots: tuple[Path, ...] | None = None) -> list[Record]:

@@ -158,10 +158,9 @@ def twentybn(
         test: that of the test split.
     """
     if check_profile(profile) == "paper":
-        network = replace(network, k=network.k or TWENTYBN_K) if network.name.startswith("cpnet") else network
         training = VideoTraining(
             seed=seed,
-            network=replace(network, stem="224" if name == "something" else "112", pretrained="imagenet"),
+            network=replace(_proposing(network), stem="224" if name == "something" else "112", pretrained="imagenet"),
             data=VideoData(name, size=224 if name == "something" else 112),
             recipe=Recipe(
                 (Phase(100, 12, 2, 0.01), Phase(5, 24, 1, 1e-3, freeze_bn=True)),
@@ -194,10 +193,13 @@ def first_phase(
 ) -> VideoTraining:
     """The first phase of a short training on the stand-in for Something-Something or Jester."""
     knobs = knobs or TWENTYBN_KNOBS[network.name.partition("_")[0]]
-    if network.name.startswith("cpnet"):
-        network = replace(network, k=network.k or TWENTYBN_K)
-    training = short(name, network, profile, seed, knobs, 4)
+    training = short(name, _proposing(network), profile, seed, knobs, 4)
     return replace(training, protocols=protocols, data=replace(training.data, augmentation="flips"))
+
+
+def _proposing(network: Network) -> Network:
+    """With the k that the paper has on these data, if it is a CPNet without another."""
+    return replace(network, k=network.k or TWENTYBN_K) if network.name.startswith("cpnet") else network
 
 
 def short(name: Dataset, network: Network, profile: str, seed: int, knobs: Knobs, frame_step: int) -> VideoTraining:

@@ -35,16 +35,15 @@ MOST_LOST = 2.0  # points, fewer of which the second phase must lose
 
 
 def row(
-    data: TwentyBN, name: str, published: Protocol, paper_rows: Sequence[str], profile: str, seed: int
+    data: TwentyBN, name: str, views: str, paper_rows: Sequence[str], profile: str, seed: int
 ) -> VideoTraining | None:
     """A network in two phases; at profile paper, one that the paper trains, by the published protocol on both."""
     if profile == "paper":
-        tests, test = {"": published}, published
-        return twentybn(data, NETWORKS[name], profile, seed, tests, test) if name in paper_rows else None
+        published = Protocol.parse(views)
+        return twentybn(data, NETWORKS[name], profile, seed, {"": published}, published) if name in paper_rows else None
     tests = {"": Protocol(), "shuffled": Protocol(shuffled=True)}
     if profile != "smoke":
-        views = f"{published.num_clips}x{published.num_crops}"
-        tests[views] = Protocol(published.num_clips, published.num_crops, videos=VIDEOS_OF_MANY_VIEWS)
+        tests[views] = Protocol.parse(views, videos=VIDEOS_OF_MANY_VIEWS)
     return twentybn(data, NETWORKS[name], profile, seed, tests, Protocol())
 
 

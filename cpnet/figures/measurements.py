@@ -1,9 +1,10 @@
 """Costs, speed, and what modules propose."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cpnet.figures.parts import bars, say_not_run
@@ -57,40 +58,45 @@ def shares_of_modules(frame: pd.DataFrame, chance: pd.DataFrame, ylabel: str) ->
     """A measurement by module with 95 % intervals, a panel a data set, a line a kind of features; dotted: by chance.
 
     Args:
-        frame: lines of `cpnet.experiments.correspondences.load`, of one k.
+        frame: lines of `cpnet.experiments.figure5.load`, of one k.
         chance: those of what chance would have.
     """
-    datasets = list(dict.fromkeys(frame["dataset"])) or ["nothing is measured"]
-    figure, axes = plt.subplots(1, len(datasets), figsize=(5.2 * len(datasets), 3.4), sharey=True, squeeze=False)
-    for axis, dataset in zip(axes[0], datasets, strict=True):
-        mine = frame[frame["dataset"] == dataset]
+
+    def draw(axis: Axes, mine: pd.DataFrame) -> None:
         for features, line in mine.groupby("features", sort=False):
             axis.errorbar(line["module"], line["mean"], line["half"], marker="o", capsize=3, label=features)
-        drawn = chance[(chance["dataset"] == dataset)].drop_duplicates("module")
+        drawn = chance[chance["dataset"].isin(mine["dataset"])].drop_duplicates("module")
         axis.plot(drawn["module"], drawn["mean"], color="0.4", linestyle=":", label="by chance")
-        axis.set(title=dataset, ylim=(0, 1))
         axis.tick_params(axis="x", rotation=45)
-        if mine.empty:
-            say_not_run(axis)
-    axes[0, 0].set_ylabel(ylabel)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center")
-    return figure
+
+    return _by_dataset(frame, ylabel, draw)
 
 
 def shares_by_k(frame: pd.DataFrame, ylabel: str) -> Figure:
     """A measurement against k, a panel a data set and a line a module.
 
     Args:
-        frame: lines of `cpnet.experiments.correspondences.load`, of trained networks.
+        frame: lines of `cpnet.experiments.figure5.load`, of trained networks.
     """
+
+    def draw(axis: Axes, mine: pd.DataFrame) -> None:
+        for module, line in mine.groupby("module", sort=False):
+            line = line.sort_values("k")
+            axis.plot(line["k"], line["mean"], marker="o", label=module)
+        axis.set_xscale("log", base=2)
+        axis.set_xlabel("k")
+
+    return _by_dataset(frame, ylabel, draw)
+
+
+def _by_dataset(frame: pd.DataFrame, ylabel: str, draw: Callable[[Axes, pd.DataFrame], None]) -> Figure:
+    """Shares, a panel a data set, with one legend."""
     datasets = list(dict.fromkeys(frame["dataset"])) or ["nothing is measured"]
     figure, axes = plt.subplots(1, len(datasets), figsize=(5.2 * len(datasets), 3.4), sharey=True, squeeze=False)
     for axis, dataset in zip(axes[0], datasets, strict=True):
         mine = frame[frame["dataset"] == dataset]
-        for module, line in mine.groupby("module", sort=False):
-            axis.plot("k", "mean", data=line.sort_values("k"), marker="o", label=module)
-        axis.set_xscale("log", base=2)
-        axis.set(title=dataset, xlabel="k", ylim=(0, 1))
+        draw(axis, mine)
+        axis.set(title=dataset, ylim=(0, 1))
         if mine.empty:
             say_not_run(axis)
     axes[0, 0].set_ylabel(ylabel)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -32,14 +33,27 @@ class Truth:
     places: np.ndarray
     seen: np.ndarray
 
-    def near(self, reach: float = 1.0) -> np.ndarray:
-        """(N, N) bool of flattened positions: whether the second, in another frame, is within `reach` rows and columns
-        of where the point of the first is seen."""
+    @cached_property
+    def near(self) -> np.ndarray:
+        """(N, N) bool of flattened positions: whether the second, in another frame, is within a row and a column of
+        where the point of the first is seen."""
         T, h, w = self.shows.shape
         t, r, c = np.unravel_index(np.arange(T * h * w), (T, h, w))
         places, seen = self.places.reshape(-1, T, 2)[:, t], self.seen.reshape(-1, T)[:, t]  # (N, N, 2), (N, N)
         off = np.maximum(np.abs(places[..., 0] - r), np.abs(places[..., 1] - c))
-        return seen & (off <= reach) & (t[:, None] != t)
+        return seen & (off <= 1) & (t[:, None] != t)
+
+    @cached_property
+    def reach(self) -> np.ndarray:
+        """(T, h, w), by how many rows or columns the point is away from here at most, where it is seen."""
+        here = np.moveaxis(np.indices(self.shows.shape[1:]), 0, -1)[None, :, :, None]  # (1, h, w, 1, 2)
+        return (np.abs(self.places - here).max(-1) * self.seen).max(-1)
+
+    def moving_place(self, t: int) -> tuple[int, int, int]:
+        """Frame, row and column of the place in a frame whose point moves farthest, on a thing if one is seen."""
+        far = self.reach[t] + 1e3 * (self.shows[t] != BACKGROUND)  # (h, w)
+        r, c = np.unravel_index(np.argmax(far), far.shape)
+        return t, int(r), int(c)
 
 
 def truth(film: Film, frames: Sequence[int], size: int, grid: tuple[int, int]) -> Truth:
@@ -52,6 +66,7 @@ def truth(film: Film, frames: Sequence[int], size: int, grid: tuple[int, int]) -
     """
     T, H, W = film.shape
     filmed = [T - 1 - t if film.backwards else t for t in frames]
+    tracks, camera = film.tracks(), film.camera_track()
     high, wide = resized(H, W, size)
     (crop,) = crops(high, wide, size, 1)
     scale, corner = np.array([wide / W, high / H]), np.array([crop.left, crop.top])  # x, y
@@ -62,21 +77,27 @@ def truth(film: Film, frames: Sequence[int], size: int, grid: tuple[int, int]) -
     shows = np.empty((n, number), dtype=int)
     places, seen = np.empty((n, number, n, 2)), np.empty((n, number, n), dtype=bool)
     for a, t in enumerate(filmed):
-        shows[a] = _shown(film, t, points)
+        shows[a] = _shown(film, tracks[:, :, t], t, points)
         for b, other in enumerate(filmed):
-            moved = _moved(film, points, shows[a], t, other)
+            moved = _with_camera(points, film.shape, camera[:, t], camera[:, other])
+            for number, track in enumerate(tracks):
+                mine = shows[a] == number
+                moved[mine] = _out_of(track[:, other], _into(track[:, t], points[mine]))
             at = (moved * scale - corner - 0.5) / stride  # columns, rows
             places[a, :, b] = at[:, ::-1]
             inside = ((at > -0.5) & (at < np.array(grid[::-1]) - 0.5)).all(1)
-            seen[a, :, b] = inside & (_shown(film, other, moved) == shows[a])
+            seen[a, :, b] = inside & (_shown(film, tracks[:, :, other], other, moved) == shows[a])
     whole = (n, *grid)
     return Truth(shows.reshape(whole), places.reshape(*whole, n, 2), seen.reshape(*whole, n))
 
 
-def _shown(film: Film, t: int, points: np.ndarray) -> np.ndarray:
-    """Number of the layer whose paint is at points (n, 2) of a frame, as filmed; later layers hide earlier ones."""
+def _shown(film: Film, tracks: np.ndarray, t: int, points: np.ndarray) -> np.ndarray:
+    """Number of the layer whose paint is at points (n, 2) of a frame, as filmed; later layers hide earlier ones.
+
+    `tracks` are (layers, 4), those of the frame.
+    """
     shown = np.full(len(points), BACKGROUND)
-    for number, (layer, track) in enumerate(zip(film.layers, film.tracks()[:, :, t], strict=True)):
+    for number, (layer, track) in enumerate(zip(film.layers, tracks, strict=True)):
         image = layer.image if isinstance(layer.image, Image.Image) else layer.image[t]
         alpha = np.asarray(image)[..., 3]
         own = np.floor((_into(track, points) + 1) / 2 * len(alpha)).astype(int)
@@ -85,16 +106,11 @@ def _shown(film: Film, t: int, points: np.ndarray) -> np.ndarray:
     return shown
 
 
-def _moved(film: Film, points: np.ndarray, shows: np.ndarray, t: int, other: int) -> np.ndarray:
-    """Where points (n, 2) of what a frame shows are in another frame, as filmed."""
-    _, H, W = film.shape
-    middle, camera, tracks = np.array([W, H]) / 2, film.camera_track(), film.tracks()
-    (*was, zoom), (*now, zoom_now) = camera[:, t], camera[:, other]
-    moved = (((points - middle) / (H * zoom) + was) - now) * H * zoom_now + middle
-    for number in range(len(tracks)):
-        mine = shows == number
-        moved[mine] = _out_of(tracks[number, :, other], _into(tracks[number, :, t], points[mine]))
-    return moved
+def _with_camera(points: np.ndarray, shape: tuple[int, int, int], then: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Where points (n, 2) of the background are once the camera is not as `then`, x, y and zoom, but as `now`."""
+    _, H, W = shape
+    middle, (*was, zoom), (*is_at, zoom_now) = np.array([W, H]) / 2, then, now
+    return (((points - middle) / (H * zoom) + was) - is_at) * H * zoom_now + middle
 
 
 def _into(track: np.ndarray, points: np.ndarray) -> np.ndarray:

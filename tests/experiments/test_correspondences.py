@@ -20,7 +20,6 @@ from cpnet.experiments.correspondences import (
     change,
     drawn_at_random,
     groups,
-    moving_place,
     scenes,
     shares,
     top1_with,
@@ -51,7 +50,7 @@ def at(t, r, c):
 def test_positions_are_grouped_by_what_moves(square):
     moving, everything = groups(square)
     assert moving.nonzero()[0].tolist() == [at(0, 1, 0), at(1, 1, 1), at(2, 1, 2)]
-    assert everything.all() and moving_place(square, 1) == (1, 1, 1)
+    assert everything.all() and square.moving_place(1) == (1, 1, 1)
 
 
 def test_shares_of_a_clip_worked_out_by_hand(square):

@@ -80,7 +80,7 @@ def test_a_film_played_backwards_has_the_same_truth_in_other_frames():
 
 def test_near_positions_are_those_around_the_place_in_other_frames():
     found = of(film(square((255, 0, 0), [18, 26, 34], 22, 7.9)))
-    near = found.near().reshape(3, 16, 16, 3, 16, 16)[0, 5, 4]
+    near = found.near.reshape(3, 16, 16, 3, 16, 16)[0, 5, 4]
     assert not near[0].any()
     for t, column in ((1, 6), (2, 8)):
         rows, columns = near[t].nonzero()
