@@ -1,6 +1,7 @@
 """The toy data of Section 4: a 2x2 white square moves left, right, up or down on a black canvas, 7 to 9 px a step."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,10 @@ MAX_DRAWS = 1000  # for a validation clip that is not in the training split
 NUM_CLIPS = {"train": 1000, "val": 200}
 
 Placement = Literal["inside", "naive"]
+Distractors = Literal["none", "alike", "unlike"]
+COLOURS = {"alike": (255, 255, 255), "unlike": (255, 0, 0)}
+NUM_DISTRACTORS = 2
+APART = SQUARE + 5  # of corners: no 5x5 field sees two squares of a frame
 
 
 class ToyMotion(Dataset[tuple[Tensor, int]]):
@@ -31,6 +36,9 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
         placement: "inside" or "naive", see above.
         margin: number of black pixels between the square and every edge, 0 to 4; only for `placement="inside"`.
         size, num_frames: canvas and clip length, 32 and 4 in the paper; less makes a miniature for quick checks.
+        steps: pixels that the square may move in a step; one of them is drawn for each.
+        distractors: with "alike" two more white squares, with "unlike" two red ones stand still, with five black pixels
+            or more between any two squares, wherever the moving one is.
     """
 
     def __init__(
@@ -41,22 +49,32 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
         margin: int = 3,
         size: int = 32,
         num_frames: int = 4,
+        steps: Sequence[int] = STEPS,
+        distractors: Distractors = "none",
     ) -> None:
         if split not in NUM_CLIPS:
             raise ValueError(f'split={split!r}: choose "train" or "val"')
         if placement not in ("inside", "naive"):
             raise ValueError(f'placement={placement!r}: choose "inside" or "naive"')
+        if distractors not in ("none", *COLOURS):
+            raise ValueError(f'distractors={distractors!r}: choose "none", "alike" or "unlike"')
+        if min(steps, default=0) < 1:
+            raise ValueError(f"steps={steps!r}: give numbers of pixels, at least 1")
         margin = 0 if placement == "naive" else margin
-        room, travel = size - SQUARE - 2 * margin, min(STEPS) * (num_frames - 1)
+        room, travel = size - SQUARE - 2 * margin, min(steps) * (num_frames - 1)
         if margin < 0 or num_frames < 2 or room < travel:
             raise ValueError(
                 f"size={size}, num_frames={num_frames}, margin={margin}: the square has {room} pixels to travel, "
                 f"but {num_frames - 1} steps take at least {travel}"
             )
-        paths, labels = _draw(seed, room, margin, num_frames)
-        first, count = (0 if split == "train" else NUM_CLIPS["train"]), NUM_CLIPS[split]
-        self.paths, self.labels = paths[first : first + count], labels[first : first + count]
+        number = 0 if distractors == "none" else NUM_DISTRACTORS
+        places, labels = _draw(seed, room, num_frames, tuple(steps), number)
+        chosen = slice(0, NUM_CLIPS["train"]) if split == "train" else slice(NUM_CLIPS["train"], None)
+        self.paths, self.still = np.split(margin + places[chosen], [num_frames], axis=1)
+        self.labels = labels[chosen]
         self.frames = _render(self.paths, size)
+        if number:
+            _draw_squares(self.frames, self.still, COLOURS[distractors])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -71,45 +89,69 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
         return hashlib.sha256(self.frames.tobytes() + self.labels.astype("<i8").tobytes()).hexdigest()
 
 
-def _draw(seed: int, room: int, margin: int, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Top-left corners (clips, T, 2) as (row, column), and labels (clips,), train clips first."""
+def _draw(
+    seed: int, room: int, num_frames: int, steps: tuple[int, ...], distractors: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Top-left corners (clips, T + distractors, 2) as (row, column), and labels (clips,), train clips first."""
     rng = np.random.RandomState(seed)  # its stream is frozen across numpy versions
     count = sum(NUM_CLIPS.values())
     labels = np.arange(count) % len(CLASSES)  # any run of four clips is balanced
     seen: set[bytes] = set()
-    paths = np.empty((count, num_frames, 2), dtype=np.int64)
+    places = np.empty((count, num_frames + distractors, 2), dtype=np.int64)
     for i, label in enumerate(labels):
         for _ in range(MAX_DRAWS):
-            path = _draw_path(rng, CLASSES[label], room, margin, num_frames)
-            if i < NUM_CLIPS["train"] or path.tobytes() not in seen:
+            path = _draw_path(rng, CLASSES[label], room, num_frames, steps)
+            places[i] = np.concatenate([path, _draw_distractors(rng, path, room, distractors)])
+            if i < NUM_CLIPS["train"] or places[i].tobytes() not in seen:
                 break
         else:
             raise ValueError(
                 f"every clip that fits is in the training split: give more room than {room} pixels (size, margin)"
             )
-        seen.add(path.tobytes())
-        paths[i] = path
-    return paths, labels
+        seen.add(places[i].tobytes())
+    return places, labels
 
 
-def _draw_path(rng: np.random.RandomState, direction: str, room: int, margin: int, num_frames: int) -> np.ndarray:
-    """Corners (T, 2) of a square that has `room` pixels to travel, `margin` from the edges."""
-    steps = rng.choice(STEPS, num_frames - 1)
+def _draw_path(
+    rng: np.random.RandomState, direction: str, room: int, num_frames: int, choices: tuple[int, ...]
+) -> np.ndarray:
+    """Corners (T, 2) of a square that has `room` pixels to travel."""
+    steps = rng.choice(choices, num_frames - 1)
     while steps.sum() > room:
-        steps = rng.choice(STEPS, num_frames - 1)
+        steps = rng.choice(choices, num_frames - 1)
     start = rng.randint(room - steps.sum() + 1)
     along = start + np.concatenate([[0], steps.cumsum()])  # right or down
     if direction in ("left", "up"):
         along = room - along
     across = np.full(num_frames, rng.randint(room + 1))
-    return margin + np.stack([across, along] if direction in ("left", "right") else [along, across], axis=1)
+    return np.stack([across, along] if direction in ("left", "right") else [along, across], axis=1)
+
+
+def _draw_distractors(rng: np.random.RandomState, path: np.ndarray, room: int, count: int) -> np.ndarray:
+    """Corners (count, 2) of squares that stand still, apart from each other and from a path (T, 2).
+
+    Raises:
+        ValueError: no place was found.
+    """
+    for _ in range(MAX_DRAWS):
+        drawn = rng.randint(room + 1, size=(count, 2))
+        others = [np.concatenate([path, drawn[:i]]) for i in range(count)]
+        if all(np.abs(place - there).max(1).min() >= APART for place, there in zip(drawn, others, strict=True)):
+            return drawn
+    raise ValueError(f"{count} distractors do not fit: give more room than {room} pixels (size, margin)")
 
 
 def _render(paths: np.ndarray, size: int) -> np.ndarray:
     """White squares at `paths` (clips, T, 2) on black: frames (clips, T, H, W, 3), uint8."""
     frames = np.zeros((*paths.shape[:2], size, size, 3), dtype=np.uint8)
-    clip, t = np.indices(paths.shape[:2])
+    for t in range(paths.shape[1]):
+        _draw_squares(frames[:, t : t + 1], paths[:, t : t + 1], COLOURS["alike"])
+    return frames
+
+
+def _draw_squares(frames: np.ndarray, places: np.ndarray, colour: tuple[int, int, int]) -> None:
+    """Squares with corners `places` (clips, n, 2) in every frame of `frames` (clips, T, H, W, 3)."""
+    clip = np.arange(len(frames))[:, None]
     for row in range(SQUARE):
         for column in range(SQUARE):
-            frames[clip, t, paths[..., 0] + row, paths[..., 1] + column] = 255
-    return frames
+            frames[clip, :, places[..., 0] + row, places[..., 1] + column] = colour

@@ -8,6 +8,7 @@ import pandas as pd
 from cpnet.experiments import (
     architectures,
     figure5,
+    how_far,
     leaks,
     run_time,
     section33,
@@ -53,6 +54,7 @@ TABLES = {
         table5b.TABLE,
         run_time.TABLE,
         section33.TABLE,
+        how_far.TABLE,
     )
 }
 

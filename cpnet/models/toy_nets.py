@@ -1,4 +1,4 @@
-"""The four toy nets of Table 1: two convolutions of 16 channels, a core module in place, pooling, one linear layer."""
+"""The toy nets of Table 1, and a C3D like them: convolutions of 16 channels, a core module, pooling, a linear layer."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -59,6 +59,18 @@ class TRNToyOptions(ToyOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class C3DToyOptions(ToyOptions):
+    """Arguments of the toy C3D: how many 3x3x3 convolutions, at least two."""
+
+    layers: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.layers < 2:
+            raise ValueError(f"layers={self.layers}: give at least 2")
+
+
+@dataclass(frozen=True, kw_only=True)
 class CPNetToyOptions(ToyOptions):
     """Arguments of the toy CPNet, see `cpnet.nn.CPModule`."""
 
@@ -112,6 +124,14 @@ def artnet_toy(options: ToyOptions) -> ToyNet:
     smart = SMARTBlock(WIDTH, WIDTH, second, padding_mode=options.padding)
     head = nn.Sequential(smart, nn.BatchNorm3d(WIDTH))
     return ToyNet(_conv(3, (3, 3, 3), options.padding), nn.Identity(), head, options.pooling)
+
+
+@register_model
+def c3d_toy(options: C3DToyOptions) -> ToyNet:
+    """C3D, which Table 1 does not have: 3x3x3 convolutions alone, as many as wanted."""
+    first, *others = (_conv(3 if i == 0 else WIDTH, (3, 3, 3), options.padding) for i in range(options.layers))
+    between = [nn.Sequential(conv, nn.ReLU()) for conv in others[:-1]]
+    return ToyNet(first, nn.Sequential(*between), others[-1], options.pooling)
 
 
 @register_model

@@ -6,6 +6,7 @@ import torch
 from made_runs import QUIET, reproduce, toy
 
 from cpnet import results
+from cpnet.data import moving_square
 from cpnet.engine.toy_training import Schedule
 from cpnet.engine.training import execute
 from cpnet.experiments.run import load_curves, load_origins
@@ -29,7 +30,7 @@ def test_run_id_covers_all_that_determines_the_number_and_nothing_else():
 
 def test_run_id_changes_with_the_data_behind_the_same_arguments(monkeypatch):
     before = toy().run_id
-    monkeypatch.setattr("cpnet.data.moving_square.STEPS", (7, 8))
+    monkeypatch.setitem(moving_square.COLOURS, "alike", (254, 254, 254))
     assert toy().run_id != before
 
 

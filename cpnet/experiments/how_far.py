@@ -1,0 +1,191 @@
+"""How far each network sees: the toy study of Section 4 at one displacement at a time; the paper does not have it."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+
+from cpnet.engine.memory import saved_for_backward
+from cpnet.engine.toy_training import ToyTraining
+from cpnet.experiments.claims import Claim, Comparison, Measured, Verdict, within, yes_or_no
+from cpnet.experiments.run import Run
+from cpnet.experiments.table import Column, Table
+from cpnet.experiments.table1 import CHANCE, MARGIN, OVER_SEEDS, SCHEDULE, SMOKE_SCHEDULE
+from cpnet.models import create_model
+from cpnet.models.summary import count_parameters, multiply_adds
+
+LEARNT = 90.0  # percent
+
+# Two frames are one displacement. Four 3x3 convolutions with zero padding need a margin of 7 black pixels to see no
+# edge together with the square (a test), and up to 10 pixels of travel need this canvas for clips enough.
+DATA: Mapping[str, Any] = {"size": 36, "num_frames": 2, "margin": 7}
+SMOKE_DATA: Mapping[str, Any] = {"size": 28, "num_frames": 2, "margin": 3}
+EVERY = tuple(range(1, 11))  # displacements, pixels from one frame to the next
+SOME, FEW = (1, 2, 4, 6, 8, 10), (5, 6, 10)
+
+
+class Net(NamedTuple):
+    """A network whose reach is measured.
+
+    Attributes:
+        title: as figures name it.
+        model, arguments: for `cpnet.models.create_model`.
+        layers: 3x3 convolutions up to the last that sees two frames; 0 if none does, None if a module is not local.
+        steps: displacements that it is trained at.
+        distractors: of the clips.
+    """
+
+    title: str
+    model: str
+    arguments: Mapping[str, Any]
+    layers: int | None
+    steps: Sequence[int] = EVERY
+    distractors: str = "none"
+
+    @property
+    def reach(self) -> float:
+        """The largest displacement that one field of its convolutions can see both ends of, in pixels.
+
+        Fields are 2 L + 1 pixels wide after L layers: their first pixel may see the square leave, the last one where
+        it comes to.
+        """
+        return float("inf") if self.layers is None else 2 * self.layers + 1 if self.layers else 0
+
+
+NETS = {
+    "trn": Net("TRN", "trn_toy", {"num_frames": 2}, 0),
+    "artnet": Net("ARTNet", "artnet_toy", {}, 2),
+    "nl": Net("NL Net", "nl_toy", {}, 2, FEW),
+    **{f"c3d{n}": Net(f"C3D, {n} layers", "c3d_toy", {"layers": n}, n) for n in (2, 3, 4)},
+    **{f"cpnet_k{k}": Net(f"CPNet, k = {k}", "cpnet_toy", {"k": k}, None, SOME) for k in (1, 4)},
+    **{
+        f"cpnet_k4_{kind}": Net(f"CPNet, k = 4, {kind} distractors", "cpnet_toy", {"k": 4}, None, SOME[1::2], kind)
+        for kind in ("alike", "unlike")
+    },
+}
+SMOKE_NETS = ("trn", "c3d2", "cpnet_k4")
+
+
+def trained_at(name: str, step: int, profile: str, seed: int) -> ToyTraining | None:
+    """A network at one displacement; at profile smoke a miniature of some of them."""
+    net, smoke = NETS[name], profile == "smoke"
+    if smoke and name not in SMOKE_NETS:
+        return None
+    return ToyTraining(
+        seed=seed,
+        model=net.model,
+        model_args=net.arguments,
+        data_args={**(SMOKE_DATA if smoke else DATA), "steps": [step], "distractors": net.distractors},
+        schedule=SMOKE_SCHEDULE if smoke else SCHEDULE,
+        revision=3,
+    )
+
+
+def row(name: str, step: int) -> str:
+    """Such as "c3d2_step5"."""
+    return f"{name}_step{step}"
+
+
+def accuracies(frame: pd.DataFrame) -> pd.DataFrame:
+    """One line a training: net, step, seed, top1 in percent."""
+    places = {row(name, step): (name, step) for name, net in NETS.items() for step in net.steps}
+    mine = frame[(frame["metric"] == "val_top1") & frame["row"].isin(list(places))]
+    lines = [(*places[r], seed, value) for r, seed, value in zip(mine["row"], mine["seed"], mine["value"], strict=True)]
+    return pd.DataFrame(lines, columns=["net", "step", "seed", "top1"])
+
+
+def _guesses_beyond_its_reach(frame: pd.DataFrame) -> Verdict:
+    """Every convolutional net, at every displacement, with every seed: above chance up to its reach, then at chance."""
+    found = accuracies(frame[frame["profile"] != "smoke"])
+    local = {name: net for name, net in NETS.items() if net.layers is not None}
+    found = found[found["net"].isin(list(local))]
+    if len(found[["net", "step"]].drop_duplicates()) < sum(len(net.steps) for net in local.values()):
+        return Verdict("not run", "not all are trained")
+    expected = [step <= local[name].reach for name, step in zip(found["net"], found["step"], strict=True)]
+    above = found["top1"] > CHANCE + MARGIN
+    others = found[above != expected]
+    named = "; ".join(
+        f"{row(n, step)} seed {seed}: {top1:.0f}" for n, step, seed, top1 in others.itertuples(index=False)
+    )
+    right = f"{len(found) - len(others)} of {len(found)} trainings"
+    return yes_or_no(others.empty, f"{right}{': not ' * bool(named)}{named}")
+
+
+def _above(name: str) -> list[Comparison]:
+    steps = NETS[name].steps
+    return [Comparison(row(name, s), {Measured(row(name, s)): 1.0}, LEARNT, own_videos=True) for s in steps]
+
+
+def _with_and_without(kind: str) -> list[Comparison]:
+    """Accuracy with distractors less that without, at each displacement."""
+    name = f"cpnet_k4_{kind}"
+    pairs = [(row(name, step), row("cpnet_k4", step)) for step in NETS[name].steps]
+    return [
+        Comparison(f"{a} - {b}", {Measured(a): 1.0, Measured(b): -1.0}, -MARGIN, MARGIN, own_videos=True)
+        for a, b in pairs
+    ]
+
+
+TABLE = Table(
+    name="how_far",
+    title="Section 4, by displacement",
+    subject="how far each network sees",
+    data="toy set, one displacement at a time",
+    rows={row(name, step): partial(trained_at, name, step) for name, net in NETS.items() for step in net.steps},
+    seeds=lambda row, profile: (0,) if profile == "smoke" else (0, 1, 2),
+    columns=(Column("val"),),
+    claims=(
+        Claim(
+            "a local network learns displacements up to its reach, and guesses beyond",
+            "ours",
+            f"of every training, validation accuracy above {CHANCE + MARGIN:.0f} % if, and only if, the displacement "
+            "is within the reach computed beforehand",
+            _guesses_beyond_its_reach,
+        ),
+        Claim(
+            "CPNet learns every displacement",
+            "ours",
+            f"validation accuracy above {LEARNT:.0f} % at each, k = 1 and k = 4; {OVER_SEEDS}",
+            partial(within, comparisons=[c for k in (1, 4) for c in _above(f"cpnet_k{k}")]),
+        ),
+        *(
+            Claim(
+                f"distractors that look {kind} change nothing for CPNet",
+                "ours",
+                f"accuracy with them within {MARGIN:.0f} points of that without, at each displacement; {OVER_SEEDS}",
+                partial(within, comparisons=_with_and_without(kind)),
+            )
+            for kind in ("alike", "unlike")
+        ),
+    ),
+)
+
+
+def runs_of(
+    profile: str, seeds: Sequence[int] | int | str, step: int | None = None, only_stored: bool = False
+) -> list[Run]:
+    """Those of all displacements, or of one."""
+    names = [row(name, step) for name, net in NETS.items() if step in net.steps] if step else "all"
+    return TABLE.runs(profile, seeds, names, only_stored)
+
+
+def overview_of_nets() -> pd.DataFrame:
+    """One line a net: its reach, and what a clip costs: weights, multiply-adds, memory kept for the backward pass."""
+    lines = []
+    for net in (net for net in NETS.values() if net.distractors == "none"):
+        torch.manual_seed(0)
+        model = create_model(net.model, **net.arguments)
+        clip = torch.zeros(1, 3, DATA["num_frames"], DATA["size"], DATA["size"])
+        lines.append(
+            {
+                "net": net.title,
+                "reach, px": "any" if net.layers is None else str(net.reach),
+                "weights": count_parameters(model)["weights"],
+                "M multiply-adds": round(multiply_adds(model, clip)[""] / 1e6, 1),
+                "MiB for backward": round(saved_for_backward(model, clip) / 2**20, 1),
+                "trained at, px": "1 to 10" if net.steps == EVERY else ", ".join(map(str, net.steps)),
+            }
+        )
+    return pd.DataFrame(lines).set_index("net")

@@ -1,0 +1,112 @@
+"""How far networks see: what no weights can tell apart, and how claims come out."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import fill_randomly
+from made_results import NOTHING, measured
+
+from cpnet.data.moving_square import ToyMotion
+from cpnet.experiments import how_far
+from cpnet.experiments.how_far import DATA, EVERY, NETS, TABLE, row
+from cpnet.models import create_model
+
+SAME, DIFFERENT = 1e-9, 1e-6  # spreads of logits over clips, relative
+LOCAL = [name for name, net in NETS.items() if net.layers is not None]
+
+
+@torch.no_grad()
+def spread(net, step, training, distractors="none", count=8):
+    """How far logits differ between clips of all directions, a random net in float64, batch statistics or not."""
+    data = ToyMotion("val", **DATA, steps=[step], distractors=distractors)
+    clips = torch.from_numpy(data.frames[:count]).permute(0, 4, 1, 2, 3).double() / 255
+    logits = net.train(training)(clips)
+    return ((logits.amax(0) - logits.amin(0)).max() / logits.abs().max()).item()
+
+
+def random_net(name, seed=0, pooling="max"):
+    net = NETS[name]
+    return fill_randomly(create_model(net.model, pooling=pooling, **net.arguments).double(), seed)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("name", LOCAL)
+def test_no_weights_see_beyond_the_reach_and_some_see_up_to_it(name, training):
+    """Equal logits for all clips score 25 %, whatever the training; NL Net is slow and has fewer displacements."""
+    net = NETS[name]
+    within = [step for step in net.steps if step <= net.reach]
+    beyond = [step for step in EVERY if step > net.reach]
+    for step in (beyond[0], beyond[-1]) if name == "nl" else beyond:
+        assert all(spread(random_net(name, seed), step, training) < SAME for seed in range(1 if name == "nl" else 3))
+    if within:
+        # Averages over positions, as the maximum of a random net is often elsewhere.
+        assert spread(random_net(name, pooling="average"), within[-1], training) > DIFFERENT
+
+
+@pytest.mark.parametrize("kind", ["alike", "unlike"])
+def test_distractors_tell_a_net_with_two_layers_nothing(kind):
+    for step in (6, 10):
+        assert spread(random_net("artnet"), step, True, kind) < SAME
+        assert spread(random_net("cpnet_k4"), step, True, kind) > DIFFERENT
+
+
+@pytest.mark.parametrize("kind", ["alike", "unlike"])
+def test_distractors_stand_still_and_apart(kind):
+    data = ToyMotion("val", **DATA, steps=[10], distractors=kind)
+    assert data.still.shape == (200, 2, 2)
+    everything = np.concatenate([data.still, data.paths], axis=1)
+    for places in everything:
+        distances = np.abs(places[:2, None] - places[None]).max(2)
+        assert np.sort(distances, axis=1)[:, 1].min() >= 7  # five black pixels between squares of two
+    assert (data.frames[..., 0].astype(bool).sum((2, 3)) == 12).all()
+    assert (data.frames[..., 1].astype(bool).sum((2, 3)) == (12 if kind == "alike" else 4)).all()
+    train = ToyMotion("train", **DATA, steps=[10], distractors=kind)
+    assert not {clip.tobytes() for clip in train.frames} & {clip.tobytes() for clip in data.frames}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"distractors": "many"}, "distractors='many'"),
+        ({"steps": []}, "steps"),
+        ({"steps": [0]}, "steps"),
+        ({"size": 20, "num_frames": 2, "distractors": "alike"}, "do not fit"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ToyMotion("val", **arguments)
+
+
+def as_expected():
+    """Accuracies as the reach has them: 100 % or chance."""
+    return {row(name, step): 100.0 if step <= net.reach else 25.0 for name, net in NETS.items() for step in net.steps}
+
+
+def outcomes(values):
+    noiseless = measured(values, n=200, noise=(0, 0, 0))
+    return TABLE.judge(noiseless)["outcome"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, ["holds"] * 4),
+        ({"c3d2_step6": 50.0}, ["does not hold", "holds", "holds", "holds"]),
+        ({"c3d4_step9": 25.0}, ["does not hold", "holds", "holds", "holds"]),
+        ({"cpnet_k1_step8": 60.0}, ["holds", "does not hold", "holds", "holds"]),
+        ({"cpnet_k4_alike_step10": 80.0}, ["holds", "holds", "does not hold", "holds"]),
+    ],
+    ids=str,
+)
+def test_claims_come_out_as_their_numbers_say(changed, expected):
+    assert outcomes(as_expected() | changed) == expected
+    assert TABLE.judge(NOTHING)["outcome"].tolist() == ["not run"] * 4
+
+
+def test_runs_of_one_displacement_and_of_the_miniature():
+    assert {run.row for run in how_far.runs_of("cpu", 0, 6)} == {row(n, 6) for n, net in NETS.items() if 6 in net.steps}
+    assert {run.row for run in how_far.runs_of("smoke", "all", 6)} == {row(n, 6) for n in how_far.SMOKE_NETS}
+    assert len(how_far.runs_of("smoke", 0)) < len(how_far.runs_of("cpu", 0))
+    assert list(how_far.overview_of_nets()["reach, px"]) == ["0", "5", "5", "5", "7", "9", "any", "any"]
