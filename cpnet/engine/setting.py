@@ -19,6 +19,7 @@ from cpnet.data.layouts import Dataset, Index
 from cpnet.data.transforms import Augmentation
 from cpnet.models.families import VariantName
 from cpnet.models.resnet import Stem
+from cpnet.nn.correspondence import Pair
 from cpnet.nn.neighbours import Metric
 from cpnet.standins import Spec
 
@@ -37,6 +38,7 @@ class Network:
         positions: positions of CP modules, such as 1, 4, res3.
         k: proposals of CP modules.
         displacement_scale: factor on the displacements that CP modules see.
+        pair: what CP modules are given of two features, see `cpnet.nn.CPModule`.
         metric: what makes neighbours in CP modules, see `cpnet.nn.neighbours`.
         dropout: dropout before the last layer.
         pretrained: "imagenet", or a file of weights.
@@ -49,6 +51,7 @@ class Network:
     positions: str | None = None
     k: int | None = None
     displacement_scale: float | None = None
+    pair: Pair | None = None
     metric: Metric | None = None
     dropout: float | None = None
     pretrained: str | None = None

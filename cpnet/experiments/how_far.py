@@ -10,6 +10,7 @@ import torch
 from cpnet.engine.memory import saved_for_backward
 from cpnet.engine.toy_training import ToyTraining
 from cpnet.experiments.claims import Claim, Comparison, Measured, Verdict, within, yes_or_no
+from cpnet.experiments.parameters import ALL, chosen
 from cpnet.experiments.run import Run
 from cpnet.experiments.table import Column, Table
 from cpnet.experiments.table1 import CHANCE, MARGIN, OVER_SEEDS, SCHEDULE, SMOKE_SCHEDULE
@@ -164,10 +165,11 @@ TABLE = Table(
 
 
 def runs_of(
-    profile: str, seeds: Sequence[int] | int | str, step: int | None = None, only_stored: bool = False
+    profile: str, seeds: Sequence[int] | int | str, steps: Sequence[int] | int | str = ALL, only_stored: bool = False
 ) -> list[Run]:
-    """Those of all displacements, or of one."""
-    names = [row(name, step) for name, net in NETS.items() if step in net.steps] if step else "all"
+    """Those of all displacements, or of some."""
+    wanted = chosen(steps, EVERY)
+    names = [row(name, step) for name, net in NETS.items() for step in net.steps if step in wanted]
     return TABLE.runs(profile, seeds, names, only_stored)
 
 
@@ -189,3 +191,16 @@ def overview_of_nets() -> pd.DataFrame:
             }
         )
     return pd.DataFrame(lines).set_index("net")
+
+
+def curves(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """By title of each net, one line a training: step, seed, top1."""
+    found = accuracies(frame)
+    return {net.title: found[found["net"] == name] for name, net in NETS.items()}
+
+
+def table_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy over seeds, a line a net and a column a displacement."""
+    means = accuracies(frame).pivot_table("top1", "net", "step", dropna=False).reindex(index=list(NETS), columns=EVERY)
+    printed = means.map(lambda value: "" if pd.isna(value) else f"{value:.0f}")
+    return printed.set_axis([net.title for net in NETS.values()]).rename_axis("net").rename_axis("px a frame", axis=1)

@@ -3,13 +3,22 @@
 import matplotlib.pyplot as plt
 import seaborn as sns
 
-from cpnet.figures.accuracy import accuracy_bars, accuracy_by_k, confusions, gains, heat_maps, paper_beside_ours
+from cpnet.figures.accuracy import (
+    accuracy_bars,
+    accuracy_by_displacement,
+    accuracy_by_k,
+    confusions,
+    gains,
+    heat_maps,
+    paper_beside_ours,
+)
 from cpnet.figures.frames import arrows, clips, contact_sheet, proposals
 from cpnet.figures.measurements import costs, growth, shares_by_k, shares_of_modules, speed, top1_by_share
 from cpnet.figures.training import accuracy_by_epoch, learning_curves, losses, training_curves
 
 __all__ = [
     "accuracy_bars",
+    "accuracy_by_displacement",
     "accuracy_by_epoch",
     "accuracy_by_k",
     "arrows",

@@ -36,6 +36,29 @@ def accuracy_by_k(frame: pd.DataFrame, series: Mapping[str, str], chance: float)
     return figure
 
 
+def accuracy_by_displacement(curves: Mapping[str, pd.DataFrame], reaches: Mapping[str, float], chance: float) -> Figure:
+    """Accuracy against displacement, a panel a network: means as a line, every training as a dot; grey: out of reach.
+
+    Args:
+        curves: by title, one line a training: step, top1.
+        reaches: the largest displacement that the network can see, computed beforehand.
+        chance: drawn dotted.
+    """
+    columns = (len(curves) + 1) // 2
+    figure, axes = plt.subplots(2, columns, figsize=(2.3 * columns, 4.6), sharex=True, sharey=True)
+    for axis, (title, frame) in zip(axes.flat, curves.items(), strict=False):
+        axis.axvspan(min(reaches[title] + 0.5, 10.6), 10.6, color="0.88", zorder=0)
+        axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
+        sns.lineplot(frame, x="step", y="top1", errorbar=None, ax=axis, color="C0")
+        sns.scatterplot(frame, x="step", y="top1", ax=axis, color="C0", s=22)
+        if frame.empty:
+            say_not_run(axis)
+        axis.set(xlim=(0.4, 10.6), ylim=(0, 105), xlabel="px a frame", ylabel="validation top-1, %")
+        axis.set_title(title.replace(", ", ",\n", 1), fontsize=10)
+        axis.set_xticks(range(2, 11, 2))
+    return figure
+
+
 def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Figure:
     """Accuracy, the paper's in the left panel and ours in the right one: means, bars of one deviation, and every run.
 

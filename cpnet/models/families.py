@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from cpnet.models.pretrained import load_pretrained
 from cpnet.models.resnet import CPNet, Layers, Place, ResNet, Stem
 from cpnet.nn import CPModule, MultiScaleRelation, NonLocalBlock
-from cpnet.nn.correspondence import Pool
+from cpnet.nn.correspondence import Pair, Pool
 from cpnet.nn.neighbours import Metric, Own
 from cpnet.nn.proposals import Ties
 
@@ -145,7 +145,7 @@ class CPNetOptions(Options):
         k: number of proposals a position; also an attribute of the net that may be set. 12 for Something-Something and
             Jester in the paper, 8 in the released code.
         hidden_fractions: widths of the hidden layers of the MLP, over the features' channels; (0.25, 0.5) in the paper.
-        pool, displacement, displacement_scale, metric, own, place_weight, ties: see `cpnet.nn.CPModule`.
+        pool, displacement, displacement_scale, pair, metric, own, place_weight, ties: see `cpnet.nn.CPModule`.
         shrink: stride at which the modules at res3 search; others search at full resolution.
     """
 
@@ -156,6 +156,7 @@ class CPNetOptions(Options):
     shrink: int | None = None
     displacement: bool = True
     displacement_scale: float = 1.0
+    pair: Pair = "features"
     metric: Metric = "semantic"
     own: Own = "out"
     place_weight: float = 1.0
@@ -215,6 +216,7 @@ def cpnet(depth: int, options: CPNetOptions) -> CPNet:
             bottleneck=None if narrow is None else max(1, int(C * narrow)),
             displacement=options.displacement,
             displacement_scale=options.displacement_scale,
+            pair=options.pair,
             metric=options.metric,
             own=options.own,
             place_weight=options.place_weight,

@@ -11,6 +11,7 @@ from cpnet.nn.pairs import BatchNorm, linear_norm_max, pair_moments
 from cpnet.nn.proposals import Ties, scramble
 
 Pool = Literal["before_projection", "after_projection"]
+Pair = Literal["features", "distance"]
 BN_EPS = 1e-3  # every batch norm of the released code (tf.contrib's default)
 
 
@@ -46,6 +47,8 @@ class CPModule(nn.Module):
         displacement: give the MLP the relative displacement; False is a control that the paper does not have.
         displacement_scale: factor on the displacement, whose parts are in (-1, 1); 1 in paper and released code.
             A larger one means larger initial weights and steps: short trainings learn directions sooner.
+        pair: what the MLP is given of two features: both, or, the "other design choice" of Section 3.2, their squared
+            L2 distance alone.
         metric, own, place_weight: what makes neighbours, see `cpnet.nn.neighbours`; the paper explores the default.
         ties: how equally near positions are chosen between, see `correspondence_proposals`.
         tie_seed: seed of the random ties. Evaluation starts from it for every clip, so its output is reproducible and
@@ -66,6 +69,7 @@ class CPModule(nn.Module):
         bottleneck: int | None = None,
         displacement: bool = True,
         displacement_scale: float = 1.0,
+        pair: Pair = "features",
         metric: Metric = "semantic",
         own: Own = "out",
         place_weight: float = 1.0,
@@ -77,6 +81,8 @@ class CPModule(nn.Module):
             raise ValueError(f'pool={pool!r}: choose "before_projection" or "after_projection"')
         if ties not in ("random", "index"):
             raise ValueError(f'ties={ties!r}: choose "random" or "index"')
+        if pair not in ("features", "distance"):
+            raise ValueError(f'pair={pair!r}: choose "features" or "distance"')
         check(metric, own)
         if k < 1:
             raise ValueError(f"k={k}: give 1 or more")
@@ -89,7 +95,7 @@ class CPModule(nn.Module):
             raise ValueError(f"hidden={hidden}: give at least one hidden layer, each of width 1 or more")
         self.channels, self.k, self.hidden = channels, k, hidden
         self.pool, self.shrink, self.displacement = pool, shrink, displacement
-        self.displacement_scale = displacement_scale
+        self.displacement_scale, self.pair = displacement_scale, pair
         self.metric, self.own, self.place_weight = metric, own, place_weight
         self.ties, self.tie_seed = ties, tie_seed
         self.reseed(tie_seed)
@@ -98,7 +104,8 @@ class CPModule(nn.Module):
         D = channels if bottleneck is None else bottleneck
         if bottleneck is not None:
             self.bottleneck = nn.Sequential(nn.Conv3d(channels, D, 1, bias=False), BatchNorm(D, eps=BN_EPS))
-        widths = (2 * D + 3 * displacement, *hidden)  # input order: displacement (t, h, w), f_i, f_j
+        compared = 2 * D if pair == "features" else 1
+        widths = (compared + 3 * displacement, *hidden)  # input order: displacement (t, h, w), f_i, f_j or distance
         # Biases are left out: a batch norm follows every layer.
         self.layers = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in zip(widths, hidden, strict=False))
         self.norms = nn.ModuleList(BatchNorm(width, eps=BN_EPS) for width in hidden)
@@ -156,17 +163,22 @@ class CPModule(nn.Module):
         B, D, T, h, w = f.shape
         points = f.flatten(2).transpose(1, 2)  # (B, N, D)
         N, k = indices.shape[1:]
-        W_p, W_f, W_n = self.layers[0].get_parameter("weight").split((3 * self.displacement, D, D), dim=1)
-        u, v = _linear(points, torch.cat([W_f, W_n])).chunk(2, dim=2)  # (B, N, h1)
-        if self.displacement:
-            p = F.linear(self.displacement_scale * _positions(T, h, w, like=points), W_p)  # (N, h1)
-            u, v = u - p, v + p
-        u, v = u.flatten(0, 1), v.flatten(0, 1)  # (B * N, h1)
         pairs = (indices + N * torch.arange(B, device=f.device)[:, None, None]).flatten(0, 1)  # (B * N, k)
+        place = self.displacement_scale * _positions(T, h, w, like=points)  # (N, 3)
         norms = cast(list[BatchNorm], [*self.norms])
-        moments = pair_moments(u, v, pairs) if norms[0].training else None
-        scale, shift = norms[0].scale_and_shift(moments, pairs.numel())
-        u, v = (u * scale + shift).to(u), (v * scale).to(v)  # batch norm of u_i + v_j, position by position
+        if self.pair == "distance":
+            x = self._embed_distances(points, place, indices)  # (B * N, k, h1)
+            u, v, pairs = _row_by_row(x)
+        else:
+            W_p, W_f, W_n = self.layers[0].get_parameter("weight").split((3 * self.displacement, D, D), dim=1)
+            u, v = _linear(points, torch.cat([W_f, W_n])).chunk(2, dim=2)  # (B, N, h1)
+            if self.displacement:
+                p = F.linear(place, W_p)  # (N, h1)
+                u, v = u - p, v + p
+            u, v = u.flatten(0, 1), v.flatten(0, 1)  # (B * N, h1)
+            moments = pair_moments(u, v, pairs) if norms[0].training else None
+            scale, shift = norms[0].scale_and_shift(moments, pairs.numel())
+            u, v = (u * scale + shift).to(u), (v * scale).to(v)  # batch norm of u_i + v_j, position by position
 
         stages = [*zip(cast(list[nn.Linear], [*self.layers]), norms, strict=True)][1:]
         if self.pool == "after_projection":
@@ -181,8 +193,7 @@ class CPModule(nn.Module):
                 for layer, normalise in middle:
                     x = F.relu(normalise(layer(x).flatten(0, 1)))  # (B * N * k, h_i)
                     x = x.unflatten(0, (-1, k))  # (B * N, k, h_i)
-                v, pairs = x.flatten(0, 1), torch.arange(len(pairs) * k, device=f.device).view(-1, k)
-                u = v.new_zeros(B * N, v.shape[1])
+                u, v, pairs = _row_by_row(x)
             best, winner = linear_norm_max(u, v, pairs, linear.weight, norm)
         best, winner = best.unflatten(0, (B, N)), winner.unflatten(0, (B, N))  # (B, N, c)
         if self.pool == "after_projection":
@@ -190,6 +201,21 @@ class CPModule(nn.Module):
         best = F.relu(best)  # after the maximum: the same values, 1/k of the work
         g = self.projection_norm(self.projection.weight @ best.transpose(1, 2))  # (B, C, N)
         return g, winner.masked_fill(best.detach() == 0, -1)
+
+    def _embed_distances(self, points: Tensor, place: Tensor, indices: Tensor) -> Tensor:
+        """The first hidden layer, (B * N, k, h1), of displacements and squared distances of points (B, N, D)."""
+        proposed = torch.stack([of_clip[j] for of_clip, j in zip(points, indices, strict=True)])  # (B, N, k, D)
+        x = (proposed - points[:, :, None]).square().sum(3, keepdim=True)  # (B, N, k, 1)
+        if self.displacement:
+            x = torch.cat([place[indices] - place[:, None], x], dim=3)  # (B, N, k, 4)
+        x = self.norms[0](self.layers[0](x).flatten(0, 2))  # (B * N * k, h1)
+        return F.relu(x).unflatten(0, (-1, indices.shape[2]))
+
+
+def _row_by_row(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Values of pairs (P, k, h) as u, v and pairs with u_i + v_j = x_ij, see `linear_norm_max`."""
+    (P, k, h), device = x.shape, x.device
+    return x.new_zeros(P, h), x.flatten(0, 1), torch.arange(P * k, device=device).view(P, k)
 
 
 def _linear(x: Tensor, weight: Tensor) -> Tensor:

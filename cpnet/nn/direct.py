@@ -20,12 +20,13 @@ class DirectCPModule(CPModule):
         points = f.flatten(2).transpose(1, 2)  # (B, N, D)
         B, N = points.shape[:2]
         neighbours = points[torch.arange(B, device=f.device)[:, None, None], indices]  # (B, N, k, D)
-        parts = [points[:, :, None].expand_as(neighbours), neighbours]
+        own = points[:, :, None].expand_as(neighbours)
+        parts = [own, neighbours] if self.pair == "features" else [((own - neighbours) ** 2).sum(3, keepdim=True)]
         if self.displacement:
             places = torch.unravel_index(torch.arange(N, device=f.device), f.shape[2:])  # (t, h, w), (N,) each
             p = torch.stack([place.to(f) / n for place, n in zip(places, f.shape[2:], strict=True)], dim=1)  # (N, 3)
             parts.insert(0, self.displacement_scale * (p[indices] - p[:, None]))  # (B, N, k, 3)
-        pairs = torch.cat(parts, dim=3)  # (B, N, k, 2D + 3)
+        pairs = torch.cat(parts, dim=3)  # (B, N, k, 2D + 3 or 4)
         for layer, norm in zip(self.layers, self.norms, strict=True):
             pairs = F.relu(_over_rows(norm, layer(pairs)))  # (B, N, k, h_i)
         if self.pool == "before_projection":

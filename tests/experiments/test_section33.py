@@ -12,11 +12,12 @@ def test_constructions_are_equal_and_counter_examples_differ():
 
 
 def test_claims_come_out_as_constructions_and_numbers_say():
-    rows = {"semantic": 80.0} | dict.fromkeys(section33.METRICS, 70.0)
+    rows = {"semantic": 80.0} | dict.fromkeys([*section33.METRICS, "distance"], 70.0)
     built = ["does not hold", "holds", "does not hold", "holds"]
-    assert TABLE.judge(measured(rows, n=1000))["outcome"].tolist() == [*built, "holds"]
-    assert TABLE.judge(measured(rows | {"joint": 90.0}, n=1000))["outcome"].iloc[-1] == "does not hold"
-    assert TABLE.judge(NOTHING)["outcome"].tolist() == [*built, "not run"]
+    assert TABLE.judge(measured(rows, n=1000))["outcome"].tolist() == [*built, "holds", "holds"]
+    changed = measured(rows | {"joint": 90.0, "distance": 90.0}, n=1000)
+    assert TABLE.judge(changed)["outcome"].tolist()[-2:] == ["does not hold"] * 2
+    assert TABLE.judge(NOTHING)["outcome"].tolist() == [*built, "not run", "not run"]
 
 
 def test_rows_differ_in_what_makes_neighbours_and_one_is_that_of_table_3a():
@@ -25,6 +26,9 @@ def test_rows_differ_in_what_makes_neighbours_and_one_is_that_of_table_3a():
     )
     assert semantic.run_id == two.run_id
     models = {run.row: run.training.create_model for run in TABLE.runs("smoke")}
-    assert set(models) == {"semantic", *section33.METRICS} and not TABLE.runs("paper", rows=list(section33.METRICS))
+    others = [*section33.METRICS, "distance"]
+    assert set(models) == {"semantic", *others} and not TABLE.runs("paper", rows=others)
+    (by_distance,) = TABLE.runs(seeds=0, rows="distance")
+    assert by_distance.training.network.arguments()["pair"] == "distance"
     for run in TABLE.runs(seeds=0, rows=list(section33.METRICS)):
         assert run.training.network.arguments()["metric"] == section33.METRICS[run.row]

@@ -55,6 +55,8 @@ CONFIGS = [
     {"channels": 6, "k": 5, "hidden": (7, 4, 9)},
     {"channels": 8, "k": 4, "displacement": False},
     {"channels": 8, "k": 4, "displacement_scale": 8.0},
+    {"channels": 8, "k": 4, "pair": "distance"},
+    {"channels": 8, "k": 3, "pair": "distance", "displacement": False, "shrink": 2, "hidden": (5,)},
     {"channels": 8, "k": 4, "bottleneck": 3},
     {"channels": 8, "k": 4, "shrink": 2},
     {"channels": 8, "k": 2, "shrink": 2, "bottleneck": 4, "displacement": False, "hidden": (4,)},
@@ -422,6 +424,7 @@ def test_msra_initialisation():
     ("arguments", "message"),
     [
         ({"pool": "mean"}, "pool='mean'"),
+        ({"pair": "product"}, "pair='product'"),
         ({"shrink": 0}, "shrink=0"),
         ({"hidden": ()}, "hidden"),
         ({"hidden": (4, 0)}, "hidden"),
