@@ -5,8 +5,8 @@ Frames are those of `cpnet.results.measurements`. One rule judges all that is sa
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,23 @@ PAIRED = "95 % interval over seeds and videos, paired per video"
 WEIGHTS = "weights of convolutions and linear layers, of the networks as trained"
 
 
+class Effect(NamedTuple):
+    """What a claim compares, in points: its mean, half its 95 % interval, and the bounds it is to lie between."""
+
+    name: str
+    mean: float
+    half: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome of a claim, one of `OUTCOMES`, and the numbers it rests on."""
+    """Outcome of a claim, one of `OUTCOMES`, the numbers it rests on, and what it compares, the least certain first."""
 
     outcome: str
     evidence: str
+    effects: tuple[Effect, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:
@@ -34,6 +45,13 @@ class Verdict:
 
 
 Judge = Callable[[pd.DataFrame], Verdict]
+
+
+class Judged(pd.DataFrame):
+    """Claims with their outcomes, by statement: source, statistic, outcome, evidence; `effects`, in the same order."""
+
+    _metadata: ClassVar = ["effects"]
+    effects: list[tuple[Effect, ...]]
 
 
 class Claim(NamedTuple):
@@ -100,10 +118,14 @@ class Comparison(NamedTuple):
         return "+" if abs(sum(self.contrast.values())) < 1e-9 else ""
 
 
-def judge_all(claims: Sequence[Claim], frame: pd.DataFrame) -> pd.DataFrame:
-    """One line a claim: claim, source, statistic, outcome, evidence."""
-    lines = [(*claim[:3], *vars(claim.judge(frame)).values()) for claim in claims]
-    return pd.DataFrame(lines, columns=["claim", "source", "statistic", "outcome", "evidence"])
+def judge_all(claims: Sequence[Claim], frame: pd.DataFrame) -> Judged:
+    """One line a claim, judged on results."""
+    verdicts = [claim.judge(frame) for claim in claims]
+    lines = [(*claim[:3], v.outcome, v.evidence) for claim, v in zip(claims, verdicts, strict=True)]
+    columns = ["claim", "source", "statistic", "outcome", "evidence"]
+    judged = Judged(pd.DataFrame(lines, columns=columns).set_index("claim"))
+    judged.effects = [verdict.effects for verdict in verdicts]
+    return judged
 
 
 def within(frame: pd.DataFrame, comparisons: Sequence[Comparison]) -> Verdict:
@@ -128,7 +150,10 @@ def within(frame: pd.DataFrame, comparisons: Sequence[Comparison]) -> Verdict:
     outcome = outcome_of(chances, len(comparisons))
     if outcome == "holds" and len(measured) < len(found):
         outcome = "not run"
-    return Verdict(outcome, _evidence(estimates, [inside for inside, _ in chances], len(found)))
+    inside = [inside for inside, _ in chances]
+    ranked = [pair for _, pair in sorted(zip(inside, estimates, strict=True), key=lambda pair: -pair[0])]
+    effects = tuple(Effect(c.name, e.mean, e.half, c.low, c.high) for c, e in ranked)
+    return Verdict(outcome, _evidence(ranked, sum(p <= SIDE for p in inside), len(found)), effects)
 
 
 def outcome_of(chances: Sequence[tuple[float, float]], count: int) -> str:
@@ -151,19 +176,18 @@ def chances_between(estimate: Estimate, low: float, high: float = math.inf) -> t
     return inside, outside
 
 
-def _evidence(estimates: Sequence[tuple[Comparison, Estimate]], inside: Sequence[float], count: int) -> str:
-    """How many hold, and of the least certain ones the effect and its interval."""
-    ranked = sorted(zip(inside, estimates, strict=True), key=lambda pair: -pair[0])
-    sizes = [f", {e.seeds} seeds x {e.videos} videos" for _, (_, e) in ranked[:SHOWN]]
+def _evidence(ranked: Sequence[tuple[Comparison, Estimate]], hold: int, count: int) -> str:
+    """How many hold, and of the least certain ones, which come first, the effect and its interval."""
+    sizes = [f", {e.seeds} seeds x {e.videos} videos" for _, e in ranked[:SHOWN]]
     alike = len(set(sizes)) == 1
     texts = [
         f"{c.name}: {e.mean:{c.sign}.1f} ± {e.half:.1f} points" + size * (not alike or i == len(sizes) - 1)
-        for i, ((_, (c, e)), size) in enumerate(zip(ranked, sizes, strict=False))
+        for i, ((c, e), size) in enumerate(zip(ranked, sizes, strict=False))
     ]
     if count == 1:
         return texts[0]
     more = f"; {len(ranked) - SHOWN} more are surer" if len(ranked) > SHOWN else ""
-    return f"{sum(p <= SIDE for p in inside)} of {count} hold; " + "; ".join(texts) + more
+    return f"{hold} of {count} hold; " + "; ".join(texts) + more
 
 
 def _per_video(frame: pd.DataFrame, contrast: Contrast) -> np.ndarray | None:
@@ -219,7 +243,8 @@ def larger_difference(frame: pd.DataFrame, here: Comparison, there: Comparison) 
     found = one.minus(other)
     outcome = outcome_of([chances_between(found, 0.0)], 1)
     texts = [f"{c.name}: {e.mean:+.1f} ± {e.half:.1f}" for c, e in ((here, one), (there, other))]
-    return Verdict(outcome, f"{'; '.join(texts)}; difference {found.mean:+.1f} ± {found.half:.1f} points")
+    effect = Effect("difference of gains", found.mean, found.half, 0.0, math.inf)
+    return Verdict(outcome, f"{'; '.join(texts)}; difference {found.mean:+.1f} ± {found.half:.1f} points", (effect,))
 
 
 def fewer_weights(frame: pd.DataFrame, row: str, others: Sequence[str], times: float = 1.0) -> Verdict:
@@ -246,4 +271,5 @@ def all_hold(verdicts: Sequence[Verdict]) -> Verdict:
     """One verdict on several comparisons, as `summarise` has it: how many hold, and the evidence of all."""
     outcomes = [verdict.outcome for verdict in verdicts]
     evidence = "; ".join(dict.fromkeys(verdict.evidence for verdict in verdicts))
-    return Verdict(summarise(outcomes), f"{outcomes.count('holds')} of {len(outcomes)} hold; {evidence}")
+    effects = tuple(effect for verdict in verdicts for effect in verdict.effects)
+    return Verdict(summarise(outcomes), f"{outcomes.count('holds')} of {len(outcomes)} hold; {evidence}", effects)

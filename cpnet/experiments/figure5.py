@@ -1,5 +1,6 @@
 """Figure 5: which networks are looked into, what is stored about them, and the claims of Section 5.6."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ from scipy.stats import t as student
 
 from cpnet import results
 from cpnet.experiments import table3a, table5a, table5b
-from cpnet.experiments.claims import Claim, Judge, Verdict, chances_between, outcome_of
+from cpnet.experiments.claims import Claim, Effect, Judge, Verdict, chances_between, outcome_of
 from cpnet.experiments.correspondences import BETWEEN, CHANGE, WHOLE, WON_MORE, top1_with
 from cpnet.experiments.intervals import SIDE, Estimate
 from cpnet.experiments.kinetics_rows import STAND_IN
@@ -54,14 +55,17 @@ def _above(metric: str, low: float, group: str = "all", module: str = "res") -> 
         mine = mine[(mine["k"] == mine["trained_k"]) & mine["module"].str.startswith(module) & (mine["half"] > 0)]
         if mine.empty:
             return Verdict("not run", "nothing is measured")
-        chances, texts = [], []
+        chances, effects = [], []
         for row in mine.to_dict("records"):
             freedom = row["videos"] - 1
             error = row["half"] / student.ppf(1 - SIDE, freedom)
             chances.append(chances_between(Estimate(row["mean"], error, freedom, 1, row["videos"]), low))
-            texts.append(f"{row['dataset']}, {row['module']}: {row['mean']:.2f} ± {row['half']:.2f}")
+            name = f"{row['dataset']}, {row['module']}"
+            effects.append(Effect(name, row["mean"], row["half"], low, math.inf))
         above = sum(inside <= SIDE for inside, _ in chances)
-        return Verdict(outcome_of(chances, len(chances)), f"{above} of {len(chances)} hold; {'; '.join(texts)}")
+        texts = [f"{effect.name}: {effect.mean:.2f} ± {effect.half:.2f}" for effect in effects]
+        evidence = f"{above} of {len(chances)} hold; {'; '.join(texts)}"
+        return Verdict(outcome_of(chances, len(chances)), evidence, tuple(effects))
 
     return judge
 

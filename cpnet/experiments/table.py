@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from cpnet.engine.training import Training
-from cpnet.experiments.claims import Claim, judge_all
+from cpnet.experiments.claims import Claim, Judged, judge_all
 from cpnet.experiments.parameters import ALL, chosen
 from cpnet.experiments.run import Run, load
 from cpnet.experiments.settings import check_profile
@@ -102,11 +102,11 @@ class Table:
         """Measurements of the runs that are stored."""
         return load(self.runs(profile))
 
-    def judge(self, frame: pd.DataFrame | None = None) -> pd.DataFrame:
+    def judge(self, frame: pd.DataFrame | None = None) -> Judged:
         """The claims, one a line, judged on results, or on the stored ones."""
         if frame is None:
             frame = self.load() if self.evidence is None else self.evidence()
-        return judge_all(self.claims, frame).set_index("claim")
+        return judge_all(self.claims, frame)
 
     def side_by_side(
         self, frame: pd.DataFrame, columns: Sequence[Column] | None = None, lines: Sequence[str] | None = None

@@ -1,5 +1,7 @@
 """Every plot of the book."""
 
+import builtins
+
 import matplotlib.pyplot as plt
 import seaborn as sns
 
@@ -43,6 +45,10 @@ __all__ = [
 
 
 def use_style() -> None:
-    """One look for all figures, PNG at a fixed size."""
+    """One look for all figures, PNG at a fixed size; in a notebook also for tables and claims."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind")
     plt.rcParams.update({"figure.dpi": 100, "savefig.bbox": "tight", "figure.constrained_layout.use": True})
+    if get_shell := getattr(builtins, "get_ipython", None):
+        from cpnet.figures import html
+
+        html.show_in(get_shell())

@@ -78,6 +78,7 @@ class CPNetToyOptions(ToyOptions):
     hidden: tuple[int, ...] = (16, 16)
     pool: Pool = "before_projection"
     displacement: bool = True
+    displacement_scale: float = 1.0
     ties: Ties = "random"
 
 
@@ -151,6 +152,7 @@ def cpnet_toy(options: CPNetToyOptions) -> ToyNet:
         options.hidden,
         pool=options.pool,
         displacement=options.displacement,
+        displacement_scale=options.displacement_scale,
         ties=options.ties,
         tie_seed=options.seed,
     )

@@ -1,0 +1,102 @@
+"""Tables and judged claims as the book shows them: HTML that a phone can read, in light and dark."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from cpnet.experiments.claims import Effect, Judged
+
+SOURCES = {"paper": "claim of the paper", "ours": "claim of ours"}
+
+
+def show_in(shell: Any) -> None:
+    """Let a notebook's kernel show frames and claims so."""
+    pd.set_option("display.max_colwidth", None, "display.width", 200)
+    formatter = shell.display_formatter.formatters["text/html"]
+    formatter.for_type(pd.DataFrame, table)
+    formatter.for_type(Judged, claims)
+
+
+def table(frame: pd.DataFrame) -> str:
+    """A frame with one header row; the best mean of each column of ours is bold, and no number breaks at its ±."""
+    named = frame.reset_index() if any(frame.index.names) else frame
+    named.columns = [_text(name) for name in named.columns]
+    named = named.loc[:, ~named.columns.duplicated()]
+    style = Styler(named.map(_text), uuid="t", cell_ids=False).hide(axis="index").format(escape="html")
+    for column in (name for name in named if str(name).endswith(", ours")):
+        best = _best(named[column])
+        style = style.set_properties(subset=(best, column), **{"font-weight": "bold"}) if best else style
+    style = style.set_table_attributes('class="book-table"')
+    return f'<div class="book-scroll">{style.to_html()}</div>'
+
+
+def _text(value: object) -> str:
+    """A cell in words and numbers that stay on one line."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(str(part) for part in value if part != "")
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer() and abs(value) >= 1e4):
+        return f"{value:,.0f}" if abs(value) >= 1e4 else str(value)
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:.4g}"
+    return "" if value is None else str(value).replace(" ± ", "\u00a0±\u00a0")
+
+
+def _best(column: pd.Series) -> list[int]:
+    """Places of the highest mean, if there are several."""
+    means = pd.to_numeric(column.astype(str).str.partition("\u00a0")[0], errors="coerce")
+    return means.index[means == means.max()].tolist() if means.notna().sum() > 1 else []
+
+
+def claims(judged: Judged) -> str:
+    """A line a claim: outcome, statement, and its least certain comparison as an interval; the rest unfolds."""
+    return f'<div class="claims">{"".join(_claim(*line) for line in _lines(judged))}</div>'
+
+
+def _lines(judged: Judged) -> list[tuple[str, str, str, str, str, Sequence[Effect]]]:
+    texts = judged[["source", "statistic", "outcome", "evidence"]].itertuples(index=False)
+    return [(str(c), *map(str, t), e) for c, t, e in zip(judged.index, texts, judged.effects, strict=True)]  # type: ignore[misc]
+
+
+def _claim(statement: str, source: str, statistic: str, outcome: str, evidence: str, effects: Sequence[Effect]) -> str:
+    least = _row(effects[0], _span(effects[:1])) if effects else ""
+    spans = _span(effects)
+    rest = "".join(_row(effect, spans) for effect in effects) if len(effects) > 1 else ""
+    return (
+        f'<details class="claim {outcome.replace(" ", "-")}"><summary><span class="outcome">{escape(outcome)}</span> '
+        f'<span class="statement">{escape(statement)}</span> <span class="source">{SOURCES[source]}</span>'
+        f"{least}</summary>"
+        f"<p>Judged by: {escape(statistic)}.</p>{rest}<p>{escape(evidence)}.</p></details>"
+    )
+
+
+def _row(effect: Effect, span: tuple[float, float]) -> str:
+    """A comparison: its name, mean ± half the interval, and both drawn; shaded is where the claim wants it."""
+    low, high = span
+
+    def place(value: float) -> float:
+        return 100 * (min(max(value, low), high) - low) / (high - low)
+
+    def mark(kind: str, left: float, right: float) -> str:
+        return f'<i class="{kind}" style="left:{place(left):.1f}%;width:{place(right) - place(left):.1f}%"></i>'
+
+    interval = effect.mean - effect.half, effect.mean + effect.half
+    drawn = (
+        mark("wanted", effect.low, effect.high) + mark("interval", *interval) + mark("mean", effect.mean, effect.mean)
+    )
+    number = f"{effect.mean:.3g}\u00a0±\u00a0{effect.half:.2g}"
+    return (
+        f'<span class="effect"><span class="name">{escape(effect.name)}</span> <span class="number">{number}</span> '
+        f'<span class="forest" aria-hidden="true">{drawn}</span></span>'
+    )
+
+
+def _span(effects: Sequence[Effect]) -> tuple[float, float]:
+    """An axis that has all intervals and bounds, and a margin."""
+    values = [end for e in effects for end in (e.mean - e.half, e.mean + e.half, e.low, e.high) if abs(end) < 1e9]
+    margin = 0.15 * (max(values, default=1.0) - min(values, default=0.0)) or 1.0
+    return min(values, default=0.0) - margin, max(values, default=1.0) + margin
