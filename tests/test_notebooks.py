@@ -118,12 +118,16 @@ def stored(name):
 
 def output(number, start):
     """What the one cell that starts so shows, as a frame of texts, read from its HTML."""
+    rows = shown(number, start).table.find_all("tr")
+    head, *body = ([cell.text.strip().replace("\u00a0", " ") for cell in row.find_all(["th", "td"])] for row in rows)
+    return pd.DataFrame.from_dict({cells[0]: cells[1:] for cells in body}, orient="index", columns=head[1:])
+
+
+def shown(number, start):
+    """HTML of the one cell that starts so."""
     (cell,) = [cell for cell in code_cells(chapter(number)) if cell.source.startswith(start)]
-    (shown,) = cell.outputs
-    table = BeautifulSoup(shown["data"]["text/html"], "html.parser").table
-    head, *body = ([cell.text for cell in row.find_all(["th", "td"])] for row in table.find_all("tr"))
-    rows = {cells[0]: cells[1:] for cells in body if any(cells[1:])}  # the name of the index has a line of its own
-    return pd.DataFrame.from_dict(rows, orient="index", columns=head[1:])
+    (output,) = cell.outputs
+    return BeautifulSoup(output["data"]["text/html"], "html.parser")
 
 
 def mean_and_deviation(values):
@@ -228,7 +232,7 @@ def half_of_interval(lines):
 def test_evidence_of_claims_follows_from_result_files(number):
     found = stored(TABLES[number])
     side = r"(\w+)(?: \((\w+)\))?"
-    text = " ".join(output(number, "TABLE.judge")["evidence"])
+    text = " ".join(evidence.text for evidence in shown(number, "TABLE.judge").select(".evidence"))
     compared = re.findall(rf"{side} - {side}: ([+-]\d+\.\d)(?: ± (\d+\.\d))? points", text)
     assert compared or not found
     for one, protocol, two, other, difference, half in compared:

@@ -206,6 +206,7 @@ SMALLER = "weights of convolutions and linear layers, of the stated architecture
 TABLE = Table(
     name="architectures",
     title="Tables 2, 6–8",
+    chapter="00_architectures",
     subject="architectures, numbers of parameters",
     data="none: counted",
     evidence=audit,

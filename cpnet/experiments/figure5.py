@@ -75,6 +75,7 @@ OVER_VIDEOS = "95 % interval over videos, of the network of seed 0"
 TABLE = Table(
     name="figure5",
     title="Figure 5",
+    chapter="09_correspondences",
     subject="What CP modules propose, use and change",
     data=STAND_IN,
     claims=(

@@ -132,6 +132,7 @@ def _with_and_without(kind: str) -> list[Comparison]:
 TABLE = Table(
     name="how_far",
     title="Section 4, by displacement",
+    chapter="12_how_far",
     subject="how far each network sees",
     data="toy set, one displacement at a time",
     rows={row(name, step): partial(trained_at, name, step) for name, net in NETS.items() for step in net.steps},

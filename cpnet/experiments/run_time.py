@@ -155,6 +155,7 @@ def _faster_than_faiss(search: pd.DataFrame) -> Verdict:
 TABLE = Table(
     name="run_time",
     title="Supplement G",
+    chapter="10_run_time",
     subject="run time and memory",
     data="measured on a CPU",
     claims=(

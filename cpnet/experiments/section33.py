@@ -82,6 +82,7 @@ def _normalises(_: pd.DataFrame) -> Verdict:
 TABLE = Table(
     name="section33",
     title="Sections 3.3 and 6.1",
+    chapter="11_relations",
     subject="Other neighbours, and what CPNet contains",
     data=STAND_IN,
     rows={

@@ -52,6 +52,7 @@ class Table:
     Attributes:
         name: name of its folder in results/, and of the paper's numbers in `cpnet.paper`.
         title, subject: as the scorecard has it; "" of trainings that are no table of the paper.
+        chapter: its notebook.
         data: what ours are measured on.
         rows: the training of each row, by profile and seed.
         seeds: seeds of a row at a profile.
@@ -64,6 +65,7 @@ class Table:
     name: str
     title: str = ""
     subject: str = ""
+    chapter: str = ""
     data: str = ""
     rows: Mapping[str, Row] = field(default_factory=dict)
     seeds: Callable[[str, str], Sequence[int]] = lambda row, profile: (0,)

@@ -77,6 +77,7 @@ GUESS = f"validation accuracy within {CHANCE:.0f} ± {MARGIN:.0f} %; {OVER_SEEDS
 TABLE = Table(
     name="table1",
     title="Table 1",
+    chapter="01_toy_failure",
     subject="toy failure study",
     data="toy set, made anew",
     rows={model.removesuffix("_toy"): partial(toy, model) for model in NETWORKS},

@@ -20,6 +20,7 @@ ROWS = {
 TABLE = Table(
     name="table3a",
     title="Table 3(a)",
+    chapter="02_ablation_num_cp",
     subject="Kinetics, number of CP modules",
     data=STAND_IN,
     rows=ROWS,

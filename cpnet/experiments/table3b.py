@@ -62,6 +62,7 @@ def _rises_and_falls(frame: pd.DataFrame) -> Verdict:
 TABLE = Table(
     name="table3b",
     title="Table 3(b)",
+    chapter="03_ablation_k",
     subject="Kinetics, k in training and testing",
     data=STAND_IN,
     rows={f"k{k}": partial(two_modules, k) for k in K_VALUES},

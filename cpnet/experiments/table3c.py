@@ -11,6 +11,7 @@ from cpnet.experiments.table import Table
 TABLE = Table(
     name="table3c",
     title="Table 3(c)",
+    chapter="04_ablation_position",
     subject="Kinetics, position of the CP modules",
     data=STAND_IN,
     rows={

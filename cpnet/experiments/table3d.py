@@ -42,6 +42,7 @@ def _gain_shrinks(frame: pd.DataFrame) -> Verdict:
 TABLE = Table(
     name="table3d",
     title="Table 3(d)",
+    chapter="05_comparison",
     subject="Kinetics, comparison with other nets",
     data=STAND_IN,
     rows={

@@ -46,6 +46,7 @@ ROWS = ("nl", "cpnet")
 TABLE = Table(
     name="table4",
     title="Table 4",
+    chapter="06_large_models",
     subject="Kinetics, large models",
     data=STAND_IN,
     rows={f"{name}_resnet{depth}": partial(large, f"{name}_resnet{depth}") for depth in (101, 18) for name in ROWS},

@@ -54,6 +54,7 @@ def _two_stream(frame: pd.DataFrame) -> Verdict:
 TABLE: Table = Table(
     name="table5a",
     title="Table 5(a)",
+    chapter="07_something",
     subject="Something-Something v2",
     data=STAND_IN,
     rows={name: partial(row, "something", name, VIEWS, PAPER_ROWS) for name in ROWS},

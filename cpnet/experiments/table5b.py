@@ -34,6 +34,7 @@ def _smallest(frame: pd.DataFrame) -> Verdict:
 TABLE = Table(
     name="table5b",
     title="Table 5(b)",
+    chapter="08_jester",
     subject="Jester v1",
     data=STAND_IN,
     rows={name: partial(row, "jester", name, VIEWS, ROWS) for name in ROWS},

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-import pandas as pd
-
 from cpnet.experiments import (
     architectures,
     figure5,
@@ -22,7 +20,7 @@ from cpnet.experiments import (
     table5b,
     trials,
 )
-from cpnet.experiments.claims import OUTCOMES, summarise
+from cpnet.experiments.claims import Judged
 from cpnet.experiments.parameters import ALL
 from cpnet.experiments.run import Run
 from cpnet.experiments.settings import pretraining
@@ -88,18 +86,6 @@ def select_runs(name: str, profile: str = "cpu", rows: Sequence[str] = (), seeds
     return [run for run in runs if not rows or run.row in rows]
 
 
-def scorecard() -> pd.DataFrame:
-    """One line a table of the paper: what its claims come out as, from stored results, and on which data."""
-    lines = []
-    for table in (table for table in TABLES.values() if table.title):
-        judged = table.judge()
-        paper, ours = (judged.loc[judged["source"] == source, "outcome"].tolist() for source in ("paper", "ours"))
-        lines.append((table.title, table.subject, summarise(paper), counted(paper), counted(ours), table.data))
-    columns = ["table", "subject", "outcome", "claims of the paper", "claims of ours", "data"]
-    return pd.DataFrame(lines, columns=columns).set_index("table")
-
-
-def counted(outcomes: Sequence[str]) -> str:
-    """Such as "2 hold, 1 undecided"."""
-    words = {"holds": "hold", "does not hold": "do not hold"}
-    return ", ".join(f"{n} {words.get(o, o)}" for o in OUTCOMES if (n := outcomes.count(o)))
+def judged_tables() -> list[tuple[Table, Judged]]:
+    """Every table of the paper, and those beside it, with its claims as stored results have them."""
+    return [(table, table.judge()) for table in TABLES.values() if table.title]

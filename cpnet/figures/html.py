@@ -1,14 +1,20 @@
 """Tables and judged claims as the book shows them: HTML that a phone can read, in light and dark."""
 
+import base64
 from collections.abc import Sequence
 from html import escape
+from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.io.formats.style import Styler
+from PIL import Image
 
-from cpnet.experiments.claims import Effect, Judged
+from cpnet.experiments.claims import OUTCOMES, Effect, Judged
+from cpnet.experiments.table import Table
 
+PLURAL = {"holds": "hold", "does not hold": "do not hold"}
 SOURCES = {"paper": "claim of the paper", "ours": "claim of ours"}
 
 
@@ -52,9 +58,39 @@ def _best(column: pd.Series) -> list[int]:
     return means.index[means == means.max()].tolist() if means.notna().sum() > 1 else []
 
 
+def scorecard(tables: Sequence[tuple[Table, Judged]], notebooks: str) -> str:
+    """A line a table: link to its chapter, outcomes of the paper's claims and of ours; it unfolds to the claims.
+
+    Args:
+        tables: with their claims judged.
+        notebooks: address of the chapters' pages.
+    """
+    return "".join(_card(table, judged, notebooks) for table, judged in tables)
+
+
+def _card(table: Table, judged: Judged, notebooks: str) -> str:
+    counted = ""
+    for source in SOURCES:
+        outcomes = judged.loc[judged["source"] == source, "outcome"].tolist()
+        counts = [(outcome, outcomes.count(outcome)) for outcome in OUTCOMES if outcome in outcomes]
+        badges = " ".join(
+            f'<span class="outcome {o.replace(" ", "-")}">{n} {PLURAL.get(o, o)}</span>' for o, n in counts
+        )
+        counted += f'<span class="counts"><span class="source">{source}</span> {badges}</span>' * bool(counts)
+    return (
+        f'<details class="card"><summary><a href="{notebooks}/{table.chapter}.html">{escape(table.title)}</a> '
+        f"{escape(table.subject)} {counted}</summary>{claims(judged)}"
+        f"<p>Measured on: {escape(table.data)}.</p></details>"
+    )
+
+
 def claims(judged: Judged) -> str:
     """A line a claim: outcome, statement, and its least certain comparison as an interval; the rest unfolds."""
     return f'<div class="claims">{"".join(_claim(*line) for line in _lines(judged))}</div>'
+
+
+def _badge(outcome: str, text: str) -> str:
+    return f'<span class="outcome {outcome.replace(" ", "-")}">{escape(text)}</span>'
 
 
 def _lines(judged: Judged) -> list[tuple[str, str, str, str, str, Sequence[Effect]]]:
@@ -67,10 +103,10 @@ def _claim(statement: str, source: str, statistic: str, outcome: str, evidence: 
     spans = _span(effects)
     rest = "".join(_row(effect, spans) for effect in effects) if len(effects) > 1 else ""
     return (
-        f'<details class="claim {outcome.replace(" ", "-")}"><summary><span class="outcome">{escape(outcome)}</span> '
+        f'<details class="claim"><summary>{_badge(outcome, outcome)} '
         f'<span class="statement">{escape(statement)}</span> <span class="source">{SOURCES[source]}</span>'
         f"{least}</summary>"
-        f"<p>Judged by: {escape(statistic)}.</p>{rest}<p>{escape(evidence)}.</p></details>"
+        f'<p>Judged by: {escape(statistic)}.</p>{rest}<p class="evidence">{escape(evidence)}.</p></details>'
     )
 
 
@@ -88,7 +124,8 @@ def _row(effect: Effect, span: tuple[float, float]) -> str:
     drawn = (
         mark("wanted", effect.low, effect.high) + mark("interval", *interval) + mark("mean", effect.mean, effect.mean)
     )
-    number = f"{effect.mean:.3g}\u00a0±\u00a0{effect.half:.2g}"
+    digits = 1 if effect.half >= 0.5 else 2
+    number = f"{effect.mean:.{digits}f}\u00a0±\u00a0{effect.half:.{digits}f}"
     return (
         f'<span class="effect"><span class="name">{escape(effect.name)}</span> <span class="number">{number}</span> '
         f'<span class="forest" aria-hidden="true">{drawn}</span></span>'
@@ -100,3 +137,14 @@ def _span(effects: Sequence[Effect]) -> tuple[float, float]:
     values = [end for e in effects for end in (e.mean - e.half, e.mean + e.half, e.low, e.high) if abs(end) < 1e9]
     margin = 0.15 * (max(values, default=1.0) - min(values, default=0.0)) or 1.0
     return min(values, default=0.0) - margin, max(values, default=1.0) + margin
+
+
+def film(frames: np.ndarray, alternative: str, scale: int = 3, seconds: float = 0.3) -> str:
+    """A moving picture of frames (T, H, W, 3), uint8; a still one, the first frame, where motion is unwanted."""
+    pictures = [Image.fromarray(frame).resize((scale * frame.shape[1], scale * frame.shape[0])) for frame in frames]
+    moving, still = BytesIO(), BytesIO()
+    pictures[0].save(moving, "GIF", save_all=True, append_images=pictures[1:], duration=int(1000 * seconds), loop=0)
+    pictures[0].save(still, "PNG")
+    gif, png = (base64.b64encode(data.getvalue()).decode() for data in (moving, still))
+    source = f'<source media="(prefers-reduced-motion: reduce)" srcset="data:image/png;base64,{png}">'
+    return f'<picture>{source}<img alt="{escape(alternative)}" src="data:image/gif;base64,{gif}"></picture>'

@@ -5,7 +5,7 @@ import pytest
 from cpnet import results
 from cpnet.experiments.claims import OUTCOMES
 from cpnet.experiments.settings import PROFILES
-from cpnet.experiments.tables import TABLES, counted, find_table, scorecard, select_runs
+from cpnet.experiments.tables import TABLES, find_table, judged_tables, select_runs
 
 
 def test_every_stored_result_is_found_by_a_run_of_a_table_and_no_other_is_there():
@@ -54,15 +54,9 @@ def test_runs_are_selected_by_row_and_seed():
     assert find_table("table3b").rows.keys() == {"k1", "k2", "k4", "k8", "k16", "k32"}
 
 
-def test_scorecard_has_a_row_a_table():
-    card = scorecard()
-    assert list(card.index) == [table.title for table in TABLES.values() if table.title]
-    assert set(card["outcome"]) <= set(OUTCOMES)
-    assert card.loc["Table 5(b)", "outcome"] == "not run"
-    counts = card.loc["Tables 2, 6–8", ["outcome", "claims of the paper", "claims of ours"]]
-    assert counts.tolist() == ["does not hold", "7 hold, 1 do not hold", "1 do not hold"]
-
-
-def test_claims_are_counted_by_outcome():
-    assert counted(["holds", "undecided", "holds"]) == "2 hold, 1 undecided"
-    assert counted([]) == ""
+def test_every_table_is_judged_and_has_its_chapter():
+    judged = {table.title: claims["outcome"].tolist() for table, claims in judged_tables()}
+    assert {outcome for outcomes in judged.values() for outcome in outcomes} <= set(OUTCOMES)
+    assert judged["Tables 2, 6–8"].count("holds") == 7
+    chapters = {table.chapter for table, _ in judged_tables()}
+    assert chapters == {path.stem for path in (results.REPOSITORY / "notebooks").glob("*.ipynb")}
