@@ -1,6 +1,7 @@
 """How far each network sees: the toy study of Section 4 at one displacement at a time; the paper does not have it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -36,6 +37,7 @@ class Net(NamedTuple):
         layers: 3x3 convolutions up to the last that sees two frames; 0 if none does, None if a module is not local.
         steps: displacements that it is trained at.
         distractors: of the clips.
+        epochs: of its training.
     """
 
     title: str
@@ -44,6 +46,7 @@ class Net(NamedTuple):
     layers: int | None
     steps: Sequence[int] = EVERY
     distractors: str = "none"
+    epochs: int = SCHEDULE.epochs
 
     @property
     def reach(self) -> float:
@@ -61,6 +64,7 @@ NETS = {
     "nl": Net("NL Net", "nl_toy", {}, 2, FEW),
     **{f"c3d{n}": Net(f"C3D, {n} layers", "c3d_toy", {"layers": n}, n) for n in (2, 3, 4)},
     **{f"cpnet_k{k}": Net(f"CPNet, k = {k}", "cpnet_toy", {"k": k}, None, SOME) for k in (1, 4)},
+    "cpnet_k4_long": Net("CPNet, k = 4, 36 epochs", "cpnet_toy", {"k": 4}, None, SOME[:2], epochs=36),
     **{
         f"cpnet_k4_{kind}": Net(f"CPNet, k = 4, {kind} distractors", "cpnet_toy", {"k": 4}, None, SOME[1::2], kind)
         for kind in ("alike", "unlike")
@@ -79,7 +83,7 @@ def trained_at(name: str, step: int, profile: str, seed: int) -> ToyTraining | N
         model=net.model,
         model_args=net.arguments,
         data_args={**(SMOKE_DATA if smoke else DATA), "steps": [step], "distractors": net.distractors},
-        schedule=SMOKE_SCHEDULE if smoke else SCHEDULE,
+        schedule=SMOKE_SCHEDULE if smoke else replace(SCHEDULE, epochs=net.epochs),
         revision=3,
     )
 
@@ -147,10 +151,17 @@ TABLE = Table(
             _guesses_beyond_its_reach,
         ),
         Claim(
-            "CPNet learns every displacement",
+            "CPNet learns every displacement, as soon as Table 1's",
             "ours",
-            f"validation accuracy above {LEARNT:.0f} % at each, k = 1 and k = 4; {OVER_SEEDS}",
+            f"validation accuracy above {LEARNT:.0f} % at each, k = 1 and k = 4, after {SCHEDULE.epochs} epochs; "
+            f"{OVER_SEEDS}",
             partial(within, comparisons=[c for k in (1, 4) for c in _above(f"cpnet_k{k}")]),
+        ),
+        Claim(
+            "and small ones in three times as many epochs",
+            "ours",
+            f"validation accuracy above {LEARNT:.0f} % at 1 and 2 pixels, k = 4; {OVER_SEEDS}",
+            partial(within, comparisons=_above("cpnet_k4_long")),
         ),
         *(
             Claim(
@@ -177,7 +188,7 @@ def runs_of(
 def overview_of_nets() -> pd.DataFrame:
     """One line a net: its reach, and what a clip costs: weights, multiply-adds, memory kept for the backward pass."""
     lines = []
-    for net in (net for net in NETS.values() if net.distractors == "none"):
+    for net in (net for net in NETS.values() if net.distractors == "none" and net.epochs == SCHEDULE.epochs):
         torch.manual_seed(0)
         model = create_model(net.model, **net.arguments)
         clip = torch.zeros(1, 3, DATA["num_frames"], DATA["size"], DATA["size"])

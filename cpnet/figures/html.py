@@ -14,8 +14,9 @@ from PIL import Image
 from cpnet.experiments.claims import OUTCOMES, Effect, Judged
 from cpnet.experiments.table import Table
 
+CLASS = 'class="book-table"'
 PLURAL = {"holds": "hold", "does not hold": "do not hold"}
-SOURCES = {"paper": "claim of the paper", "ours": "claim of ours"}
+SOURCES = ("paper", "ours")
 
 
 def show_in(shell: Any) -> None:
@@ -31,12 +32,12 @@ def table(frame: pd.DataFrame) -> str:
     named = frame.reset_index() if any(frame.index.names) else frame
     named.columns = [_text(name) for name in named.columns]
     named = named.loc[:, ~named.columns.duplicated()]
-    style = Styler(named.map(_text), uuid="t", cell_ids=False).hide(axis="index").format(escape="html")
-    for column in (name for name in named if str(name).endswith(", ours")):
-        best = _best(named[column])
-        style = style.set_properties(subset=(best, column), **{"font-weight": "bold"}) if best else style
-    style = style.set_table_attributes('class="book-table"')
-    return f'<div class="book-scroll">{style.to_html()}</div>'
+    texts = named.map(_text)
+    best = pd.DataFrame("", index=texts.index, columns=texts.columns)
+    for column in (name for name in texts if str(name).endswith(", ours")):
+        best.loc[_best(texts[column]), column] = "best"
+    style = Styler(texts, uuid="t", cell_ids=False).hide(axis="index").format(escape="html").set_td_classes(best)
+    return f'<div class="book-scroll">{style.set_table_attributes(CLASS).to_html()}</div>'
 
 
 def _text(value: object) -> str:
@@ -104,7 +105,7 @@ def _claim(statement: str, source: str, statistic: str, outcome: str, evidence: 
     rest = "".join(_row(effect, spans) for effect in effects) if len(effects) > 1 else ""
     return (
         f'<details class="claim"><summary>{_badge(outcome, outcome)} '
-        f'<span class="statement">{escape(statement)}</span> <span class="source">{SOURCES[source]}</span>'
+        f'<span class="statement">{escape(statement)}</span> <span class="source">{source}</span>'
         f"{least}</summary>"
         f'<p>Judged by: {escape(statistic)}.</p>{rest}<p class="evidence">{escape(evidence)}.</p></details>'
     )
@@ -139,7 +140,7 @@ def _span(effects: Sequence[Effect]) -> tuple[float, float]:
     return min(values, default=0.0) - margin, max(values, default=1.0) + margin
 
 
-def film(frames: np.ndarray, alternative: str, scale: int = 3, seconds: float = 0.3) -> str:
+def film(frames: np.ndarray, alternative: str, scale: int = 4, seconds: float = 0.3) -> str:
     """A moving picture of frames (T, H, W, 3), uint8; a still one, the first frame, where motion is unwanted."""
     pictures = [Image.fromarray(frame).resize((scale * frame.shape[1], scale * frame.shape[0])) for frame in frames]
     moving, still = BytesIO(), BytesIO()
