@@ -37,7 +37,8 @@ def table(frame: pd.DataFrame) -> str:
     for column in (name for name in texts if str(name).endswith(", ours")):
         best.loc[_best(texts[column]), column] = "best"
     style = Styler(texts, uuid="t", cell_ids=False).hide(axis="index").format(escape="html").set_td_classes(best)
-    return f'<div class="book-scroll">{style.set_table_attributes(CLASS).to_html()}</div>'
+    text = style.set_table_attributes(CLASS).to_html().replace(' id="T_t"', "")  # one a page at most
+    return f'<div class="book-scroll" tabindex="0" role="region" aria-label="table">{text}</div>'
 
 
 def _text(value: object) -> str:
