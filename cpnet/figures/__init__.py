@@ -14,7 +14,7 @@ from cpnet.figures.accuracy import (
     heat_maps,
     paper_beside_ours,
 )
-from cpnet.figures.frames import arrows, clips, contact_sheet, proposals
+from cpnet.figures.frames import arrows, clips, contact_sheet, one_position, proposals
 from cpnet.figures.measurements import costs, growth, shares_by_k, shares_of_modules, speed, top1_by_share
 from cpnet.figures.training import accuracy_by_epoch, learning_curves, losses, training_curves
 
@@ -33,6 +33,7 @@ __all__ = [
     "heat_maps",
     "learning_curves",
     "losses",
+    "one_position",
     "paper_beside_ours",
     "proposals",
     "shares_by_k",

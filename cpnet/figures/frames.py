@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image, ImageOps
 
 from cpnet.models.look import Look
@@ -65,6 +66,45 @@ def arrows(
     axis.plot(*start, "o", color="gold", markersize=5)
     axis.set(xticks=[], yticks=[], title=title)
     axis.grid(False)
+    return figure
+
+
+def one_position(
+    frames: np.ndarray, query: tuple[int, int, int], targets: Sequence[tuple[int, int, int]], values: np.ndarray
+) -> Figure:
+    """A CP module at one position: its proposals, what the MLP makes of each, and the maximum, as Figures 2 and 3.
+
+    Args:
+        frames: (T, H, W, 3) uint8.
+        query, targets: frame, row and column of the position and of its k proposals.
+        values: (k, channels), the MLP's output for each pair.
+    """
+    k, channels = values.shape
+    figure, (above, middle, below) = plt.subplots(3, 1, figsize=(9, 5.2), height_ratios=(5, k, 1))
+    W = frames.shape[2] + 1
+    above.imshow(np.hstack([*np.pad(frames, ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=255)]))
+    start = (query[0] * W + query[2], query[1])
+    for j, (t, h, w) in enumerate(targets):
+        style = {"arrowstyle": "-|>", "color": f"C{j}", "shrinkB": 4, "connectionstyle": f"arc3,rad={-0.12 * (j + 1)}"}
+        above.annotate("", xy=(t * W + w, h), xytext=start, arrowprops=style)
+    above.plot(*start, "o", color="gold", markersize=6)
+    above.set_title("1. search: the positions of other frames whose features are nearest", fontsize=11)
+    scale = {"cmap": "Greys", "vmin": 0, "vmax": max(values.max(), 1e-9), "aspect": "auto"}
+    middle.imshow(values, **scale)
+    middle.set_yticks(range(k), [f"proposal {j + 1}" for j in range(k)])
+    for j, label in enumerate(middle.get_yticklabels()):
+        label.set_color(f"C{j}")
+    middle.set_title("2. embedding: one MLP for each pair of features and their displacement", fontsize=11)
+    below.imshow(values.max(0)[None], **scale)
+    for channel, winner in enumerate(values.argmax(0)):
+        if values[winner, channel] > 0:
+            below.add_patch(Rectangle((channel - 0.46, -0.44), 0.92, 0.88, fill=False, edgecolor=f"C{winner}", lw=3))
+    below.set_title("3. maximum, channel by channel, framed in the colour of the proposal that wins", fontsize=11)
+    below.set(yticks=[], xlabel=f"{channels} channels")
+    for axis in (above, middle, below):
+        axis.grid(visible=False)
+        axis.set_xticks([])
+    above.set_yticks([])
     return figure
 
 
