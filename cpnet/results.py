@@ -170,9 +170,10 @@ def _labels(record: Record) -> dict[str, Any]:
 
 
 def origins(records: Sequence[Record]) -> pd.DataFrame:
-    """One line a run: table, row, seed, commit, dirty, device, threads, wall_s, file below the folder of results."""
+    """One line a run: table, row, seed, commit (its first ten digits), dirty, device, threads, wall_s, file."""
     columns = ["table", "row", "seed", "commit", "dirty", "device", "threads", "wall_s", "file"]
-    return pd.DataFrame([record | record["provenance"] for record in records]).reindex(columns=columns)
+    frame = pd.DataFrame([record | record["provenance"] for record in records]).reindex(columns=columns)
+    return frame.assign(commit=frame["commit"].astype("string").str[:10])
 
 
 def provenance(device: torch.device, wall_s: float) -> dict[str, Any]:
