@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any, Literal
 
 import torch
@@ -34,6 +34,13 @@ class Schedule:
     lr: float
 
 
+@cache
+def data_digest(seed: int, data_args: str) -> str:
+    """Of both splits of `ToyMotion`, whose other arguments come as JSON: many networks are trained on one set."""
+    splits: tuple[Literal["train"], Literal["val"]] = ("train", "val")
+    return "".join(ToyMotion(split, seed=seed, **json.loads(data_args)).digest() for split in splits)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ToyTraining(Training):
     """One number of Table 1, or of its controls.
@@ -59,8 +66,8 @@ class ToyTraining(Training):
     @cached_property
     def config(self) -> dict[str, Any]:
         """All that determines the number, the digest of the data included."""
-        digests = {"data_digest": self.dataset("train").digest() + self.dataset("val").digest()}
-        return json.loads(json.dumps(asdict(self) | digests))
+        drawn = data_digest(self.seed, json.dumps(dict(self.data_args), sort_keys=True))
+        return json.loads(json.dumps(asdict(self) | {"data_digest": drawn}))
 
     def dataset(self, split: Literal["train", "val"]) -> ToyMotion:
         """The clips of a split."""

@@ -7,7 +7,7 @@ from made_runs import QUIET, reproduce, toy
 
 from cpnet import results
 from cpnet.data import moving_square
-from cpnet.engine.toy_training import Schedule
+from cpnet.engine.toy_training import Schedule, data_digest
 from cpnet.engine.training import execute
 from cpnet.experiments.run import load_curves, load_origins
 
@@ -31,7 +31,9 @@ def test_run_id_covers_all_that_determines_the_number_and_nothing_else():
 def test_run_id_changes_with_the_data_behind_the_same_arguments(monkeypatch):
     before = toy().run_id
     monkeypatch.setitem(moving_square.COLOURS, "alike", (254, 254, 254))
+    data_digest.cache_clear()
     assert toy().run_id != before
+    data_digest.cache_clear()
 
 
 def test_the_record_is_what_the_model_scores(few_clips, roots):
