@@ -44,8 +44,11 @@ def accuracy_by_displacement(curves: Mapping[str, pd.DataFrame], reaches: Mappin
         reaches: the largest displacement that the network can see, computed beforehand.
         chance: drawn dotted.
     """
-    columns = (len(curves) + 1) // 2
-    figure, axes = plt.subplots(2, columns, figsize=(2.3 * columns, 4.6), sharex=True, sharey=True)
+    columns = 4
+    rows = -(-len(curves) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(8, 2 * rows + 0.4), sharex=True, sharey=True)
+    for axis in axes.flat[len(curves) :]:
+        axis.set_visible(False)
     for axis, (title, frame) in zip(axes.flat, curves.items(), strict=False):
         axis.axvspan(min(reaches[title] + 0.5, 10.6), 10.6, color="0.88", zorder=0)
         axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
@@ -53,7 +56,7 @@ def accuracy_by_displacement(curves: Mapping[str, pd.DataFrame], reaches: Mappin
         sns.scatterplot(frame, x="step", y="top1", ax=axis, color="C0", s=22)
         if frame.empty:
             say_not_run(axis)
-        axis.set(xlim=(0.4, 10.6), ylim=(0, 105), xlabel="px a frame", ylabel="validation top-1, %")
+        axis.set(xlim=(0.4, 10.6), ylim=(0, 105), xlabel="px a frame", ylabel="top-1, %")
         axis.set_title(title.replace(", ", ",\n", 1), fontsize=10)
         axis.set_xticks(range(2, 11, 2))
     return figure
