@@ -29,7 +29,8 @@ def show_in(shell: Any) -> None:
 
 def table(frame: pd.DataFrame) -> str:
     """A frame with one header row; the best mean of each column of ours is bold, and no number breaks at its ±."""
-    named = frame.reset_index() if any(frame.index.names) else frame
+    numbered = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
+    named = frame.copy() if numbered else frame.rename_axis(index=_names(frame.index)).reset_index()
     named.columns = [_text(name) for name in named.columns]
     named = named.loc[:, ~named.columns.duplicated()]
     texts = named.map(_text)
@@ -39,6 +40,11 @@ def table(frame: pd.DataFrame) -> str:
     style = Styler(texts, uuid="t", cell_ids=False).hide(axis="index").format(escape="html").set_td_classes(best)
     text = style.set_table_attributes(CLASS).to_html().replace(' id="T_t"', "")  # one a page at most
     return f'<div class="book-scroll" tabindex="0" role="region" aria-label="table">{text}</div>'
+
+
+def _names(index: pd.Index) -> list[str]:
+    """Of its levels; blanks, each of another length, of those that have none."""
+    return [" " * (i + 1) if name is None else str(name) for i, name in enumerate(index.names)]
 
 
 def _text(value: object) -> str:

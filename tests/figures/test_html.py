@@ -46,12 +46,15 @@ def test_the_best_of_ours_is_bold_and_nothing_of_the_paper():
         ),
         pd.DataFrame(columns=["seeds", "stored"]).rename_axis("row"),
         pd.DataFrame({"a": [0.123456, 1e6]}),
+        pd.DataFrame({"a": [1, 2]}, index=["x", "y"]),
     ],
-    ids=["two levels", "empty", "no names"],
+    ids=["two levels", "empty", "numbered", "no name"],
 )
 def test_any_frame_is_shown(frame):
     head, *body = cells(frame)
     assert len(body) == len(frame) and all(len(row) == len(head) for row in body)
+    labels = [] if isinstance(frame.index, pd.RangeIndex) else frame.index.get_level_values(0)
+    assert all(row[0] == label for row, label in zip(body, labels, strict=False))
 
 
 def claim(statement, verdict):
