@@ -30,6 +30,9 @@ ODD = {
     "hevc.mp4": _encode("-c:v libx265 -x265-params log-level=none"),
     "hevc10.mp4": _encode("-c:v libx265 -pix_fmt yuv420p10le -x265-params log-level=none"),
     "av1.mp4": _encode("-c:v libaom-av1 -cpu-used 8"),
+    "av1-10.mp4": _encode("-c:v libaom-av1 -cpu-used 8 -pix_fmt yuv420p10le"),
+    "av1.webm": _encode("-c:v libaom-av1 -cpu-used 8"),
+    "av1.mkv": _encode("-c:v libaom-av1 -cpu-used 8"),
     "mpeg4.mp4": _encode("-c:v mpeg4"),
     "grey.mp4": _encode("-c:v libx264 -pix_fmt gray"),
     "full-chroma.mp4": _encode("-c:v libx264 -pix_fmt yuv444p"),
@@ -54,11 +57,21 @@ ODD = {
     "anim.gif": _encode("", rate=10),
     "cut.mp4": _from_film(f"-t 0.4 {COPY}", before="-ss 0.7"),
     "cut-first.mp4": _from_film(COPY, gop=250, before="-ss 0.5"),
+    "cut.mov": _from_film(f"-t 0.4 {COPY}", before="-ss 0.7"),
+    "negative.mkv": _from_film(f"{COPY} -avoid_negative_ts disabled -output_ts_offset -0.3"),
+    "live.webm": _encode("-c:v libvpx -live 1"),
+    "mpeg1.mpg": _encode("-c:v mpeg1video"),
     "cut.mkv": _from_film(f"-t 0.4 {COPY}", before="-ss 0.7"),
     "late.mp4": _from_film(COPY, before="-itsoffset 2"),
     "variable-rate.mp4": _encode("-vf select='not(mod(n\\,3))+lt(n\\,9)' -fps_mode vfr -c:v libx264"),
     "variable-rate.mkv": _encode("-vf select='not(mod(n\\,3))+lt(n\\,9)' -fps_mode vfr -c:v libx264"),
     **{f"turned{angle}.mp4": _from_film(COPY, before=f"-display_rotation {angle}") for angle in (90, 180, 270)},
+    "turned90.mkv": _from_film(COPY, before="-display_rotation 90"),
+    "turned45.mp4": _from_film(COPY, before="-display_rotation 45"),
+    "mirrored.mp4": _from_film(COPY, before="-display_hflip"),
+    "upside-down.mp4": _from_film(COPY, before="-display_vflip"),
+    "turned-mirrored.mp4": _from_film(COPY, before="-display_rotation 90 -display_hflip"),
+    "two-videos.mkv": _from_film(f"-f lavfi -i color=red:s=64x64:r=25 -t 1.2 -map 1:v -map 0:v {X264.format(gop=10)}"),
     "turned-cut.mp4": _from_film(f"-t 0.4 {COPY}", before="-ss 0.7 -display_rotation 90"),
     "text.mp4": [],
 }
@@ -80,7 +93,7 @@ def shown(path):
     """Frames (T, H, W, 3) that ffmpeg shows of a file, every one once; None if it shows none."""
     if not ODD[path.name]:
         return None
-    command = [FFMPEG, "-v", "error", "-i", str(path), "-map", "0:v:0", "-fps_mode", "passthrough"]
+    command = [FFMPEG, "-v", "error", "-i", str(path), "-an", "-fps_mode", "passthrough"]
     said = subprocess.run([*command, "-f", "framecrc", "-"], capture_output=True, text=True, check=True).stdout
     width, height = map(int, re.search(r"#dimensions 0: (\d+)x(\d+)", said).groups())
     raw = subprocess.run([*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], capture_output=True, check=True).stdout

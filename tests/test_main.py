@@ -296,3 +296,121 @@ def test_torchrun_trains_and_tests_each_video_once(trained, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("5 of 5 videos scored") == 1  # an odd number, by two processes, of which one speaks
     assert len((tmp_path / "own" / "log.csv").read_text().splitlines()) == 3
+
+
+# Each command with what is not there: a file, a device, a folder that can be written. Where {x} stands, is a training.
+WITHOUT_FILE = [
+    "compare {nowhere}",
+    "train --out {tmp}/x --data-root {nowhere}",
+    "evaluate {nowhere}",
+    "evaluate {x} --data-root {nowhere}",
+    "predict {nowhere}.mp4 --checkpoint {x}",
+    "explore {nowhere}.mp4 --checkpoint {x}",
+    "data check {nowhere} --dataset kinetics",
+    "bench data --dataset jester --root {nowhere}",
+    "reproduce table5b --profile paper --data-root {nowhere}",
+    "config {nowhere} k8",
+    "models {nowhere}",
+    "summary {nowhere}",
+]
+WITH_DEVICE = {
+    "reproduce": "table1_live",
+    "train": "--out {tmp}/x --data-root {data}",
+    "evaluate": "{x} --data-root {data}",
+    "predict": "{data}/20bn-jester-v1/10 --checkpoint {x}",
+    "bench cp": "",
+    "bench models": "",
+    "bench train": "",
+    "bench run-time": "--out {tmp}",
+    "bench runs": "table3a",
+}
+WITH_OUT = {
+    "reproduce": "table1_live --rerun",
+    "train": "--data-root {data} " + " ".join(OWN),
+    "explore": "{data}/20bn-jester-v1/10 --checkpoint {x}",
+    "data check": "{data} --dataset jester",
+    "data render": "jester",
+    "bench run-time": "",
+    "bench correspondences": "",
+    "bench coverage": "",
+}
+READ_ONLY = {f"{name} --out": line for name, line in WITH_OUT.items()}
+READ_ONLY |= {f"evaluate --{option}": "{x} --data-root {data}" for option in ("dump", "per-class")}
+READ_ONLY |= {"evaluate --submission": "{x} --data-root {data} --split test"}
+
+
+def refusal(line, trained, tmp_path):
+    """The one line that a command ends with."""
+    data, x = trained
+    places = {"tmp": tmp_path, "nowhere": tmp_path / "nowhere", "data": data, "x": x}
+    with pytest.raises(SystemExit) as stop:
+        main([word.format(**places) for word in line.split()])
+    first, *rest = str(stop.value).splitlines()
+    assert first.startswith("error: ") and not any("Error" in word for word in rest)
+    assert not (tmp_path / "nowhere").exists()
+    return first
+
+
+@pytest.mark.parametrize("line", WITHOUT_FILE)
+def test_no_command_shows_a_traceback_without_a_file(trained, tmp_path, line):
+    assert "nowhere" in refusal(line, trained, tmp_path)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu"])
+@pytest.mark.parametrize("command", WITH_DEVICE)
+def test_no_command_shows_a_traceback_without_a_device(trained, tmp_path, command, device):
+    line = f"{command} {WITH_DEVICE[command]} --device {device}"
+    assert refusal(line, trained, tmp_path).startswith(f"error: device='{device}': ")
+
+
+@pytest.mark.parametrize("command", READ_ONLY)
+def test_no_command_shows_a_traceback_or_works_for_a_folder_that_is_read_only(trained, tmp_path, command, capsys):
+    name, option = command.split(" --")
+    line = f"{name} {READ_ONLY[command]} --{option} {NOWHERE}"
+    assert refusal(line, trained, tmp_path).startswith(f"error: {NOWHERE}")
+    assert "top-1" not in capsys.readouterr().out
+
+
+def test_the_walk_leaves_no_command_out(capsys):
+    options = {}
+    for command in COMMANDS:
+        with pytest.raises(SystemExit):
+            main([*command.split(), "--help"])
+        options[command] = set(re.findall(r"--[\w-]+", capsys.readouterr().out))
+    assert {name for name, found in options.items() if "--device" in found} == set(WITH_DEVICE)
+    assert {name for name, found in options.items() if "--out" in found} == set(WITH_OUT)
+    walked = {name for name in COMMANDS for line in WITHOUT_FILE if line.startswith(f"{name} ")}
+    assert walked | set(WITH_DEVICE) | set(WITH_OUT) == set(COMMANDS)
+    assert {name for name, found in options.items() if "--backend" in found} == {
+        "evaluate",
+        "predict",
+        "explore",
+        "data check",
+    }
+
+
+SUBSETS = {
+    "one of a pair": ["Stop Sign", "Swiping Left"],
+    "one of each pair": ["Sliding Two Fingers Right", "Swiping Left"],
+}
+
+
+@pytest.mark.parametrize("augmentation", ["released", "flips", "none"])
+@pytest.mark.parametrize("classes", SUBSETS.values(), ids=SUBSETS)
+def test_a_subset_of_classes_is_trained_on_and_what_is_not_mirrored_is_said(
+    tmp_path, monkeypatch, capsys, classes, augmentation
+):
+    monkeypatch.setattr("made_jester.CLASSES", (*classes, "Thumb Up"))
+    root = make_jester(tmp_path / "jester", train=4, val=3)
+    main(["train", "--out", str(tmp_path / "own"), "--data-root", str(root), *OWN, "--data.augmentation", augmentation])
+    said = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines() if "are not mirrored" in line]
+    assert said == [name for name in classes if name != "Stop Sign"]
+
+
+@pytest.mark.parametrize("name", ["anim.gif", "h264.avi", "raw.h264", "48-wide.mp4", "cut.mp4", "av1.mp4"])
+def test_any_video_is_predicted(trained, capsys, tmp_path, name):
+    make(tmp_path, name)
+    main(["predict", str(tmp_path / name), "--checkpoint", str(trained[1]), "--protocol", "1x1", "--device", "cpu"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 + (name != "av1.mp4") and all(" %  " in line for line in lines[-3:])
+    assert name == "av1.mp4" or lines[0].startswith("read by PyAV: decord ")

@@ -15,6 +15,7 @@ from scipy import stats
 
 from cpnet import results
 from cpnet.experiments import table3b
+from cpnet.experiments.parameters import ParameterError
 from cpnet.experiments.tables import find_table
 from cpnet.paper import model_names, read_table
 from cpnet.standins import class_table
@@ -293,3 +294,36 @@ def test_papermill_with_a_wrong_parameter_fails_by_name(tmp_path, parameter, val
     done = papermill(tmp_path / "out.ipynb", "-p", parameter, value)
     assert done.returncode != 0
     assert message in done.stderr
+
+
+def refused(path, name, value):
+    """What a notebook says of a parameter, by the cell of the parameters and the one after it alone."""
+    scope, cells = {}, code_cells(path)
+    exec(cells[0].source, scope)
+    assert name in scope
+    scope[name] = value
+    with pytest.raises(ParameterError) as error:
+        exec(cells[1].source, {k: v for k, v in scope.items() if k != "__builtins__"})
+    (line,) = error.value._render_traceback_()
+    return line
+
+
+WRONG = {
+    "device": ["cuda:99", "gpu", None],
+    "rerun": [1, 0.0, "True"],
+    "k_test": [8.0, True, "8", [4, 8.0]],
+    "depth": [18.0, "18"],
+}
+NUMBERS = ("k", "k_train", "num_frames", "batch_size", "threads", "size", "seed", "step")
+WRONG |= {name: [8.0, True, "8"] for name in NUMBERS}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_values_of_another_type_and_devices_that_are_not_there_are_refused_by_name(path):
+    scope = {}
+    for cell in code_cells(path)[:2]:  # as it is, it runs
+        exec(cell.source, scope)
+    for name in set(scope) & set(WRONG):
+        for value in WRONG[name]:
+            part = value[-1] if isinstance(value, list) else value
+            assert refused(path, name, value).startswith(f"ParameterError: {name}={part!r}: ")

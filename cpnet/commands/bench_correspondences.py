@@ -23,7 +23,9 @@ def bench_correspondences(
 
     from cpnet.experiments.correspondences import measure, robustness
     from cpnet.experiments.figure5 import runs_of, write
+    from cpnet.results import check_writable
 
+    check_writable(out / f"{dataset}.csv")
     run, baseline = runs_of(dataset)
     epochs = [f"epoch{number}" for number in run.training.snapshots]
     frame = pd.concat([measure(run, baseline, videos, epochs), robustness(run, baseline, videos)])

@@ -11,8 +11,10 @@ def bench_coverage(trials: int = 4000, out: Path | None = None) -> None:
         out: CSV file for the table.
     """
     from cpnet.experiments.coverage import coverage_table
-    from cpnet.results import write_atomically
+    from cpnet.results import check_writable, write_atomically
 
+    if out is not None:
+        check_writable(out)
     table = coverage_table(trials).round(2)
     print(table.to_string(index=False))
     if out is not None:

@@ -18,7 +18,9 @@ def bench_run_time(
     """
     from cpnet.bench.timing import show, start
     from cpnet.experiments.run_time import ORIGIN, measure, write
+    from cpnet.results import check_writable
 
+    check_writable(out / "speed.csv")
     start(device, threads, repeats=1)
     for name, frame in measure(device, most_frames):
         write(name, frame, out)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from cpnet.engine.machine import Machine
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.costs import costs, timed
 from cpnet.experiments.tables import select_runs
@@ -28,6 +29,7 @@ def bench_runs(
         device: cpu or cuda. On the CPU, OMP_NUM_THREADS=1 is what `reproduce --jobs 2` has on two cores.
         repeats: timed steps.
     """
+    Machine(device)  # refuses one that is not there
     runs = {run.run_id: run for run in select_runs(table, profile, rows, seeds)}
     videos = [run for run in runs.values() if isinstance(run.training, VideoTraining)]
     if not videos:

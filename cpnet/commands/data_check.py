@@ -36,9 +36,9 @@ def data_check(
     """
     problems, unlisted, read = [], 0, IsolatedDecoder(backend, deadline)
     out = root / FILE_NAME if out is None else out
+    indexes = [read_index(dataset, root, split, quarantine=False) for split in splits]  # all, before hours of decoding
     check_writable(out)
-    for split in splits:
-        index = read_index(dataset, root, split, quarantine=False)
+    for index in indexes:
         print(index.summary())
         unlisted += len(index.missing) + len(index.malformed)
         problems += check_videos(index.videos, root, read, jobs=jobs)

@@ -13,6 +13,7 @@ def explore(
     out: Path = Path("explorer.html"),
     which: Literal["last", "best"] = "last",
     frame_step: int | None = None,
+    backend: Literal["decord", "pyav"] | None = None,
 ) -> None:
     """Write a page that shows, for any position of a video, which others a trained CPNet proposes, and which win.
 
@@ -22,6 +23,7 @@ def explore(
         out: the page, which needs no server.
         which: the last checkpoint, or the best one on the validation split.
         frame_step: distance of the frames of the clip in the middle of the video; that of training if none is given.
+        backend: what reads the video first; as in training if none is given.
     """
     import cpnet
     from cpnet import results
@@ -30,7 +32,7 @@ def explore(
     from cpnet.models.resnet import CPNet
 
     results.check_writable(out)
-    trained = cpnet.load(checkpoint, which)
+    trained = cpnet.load(checkpoint, which, backend)
     if not isinstance(trained.model, CPNet):
         raise ValueError(f"{checkpoint} is a {trained.config['model']}, which has no CP modules: give a CPNet")
     stand_in = "the stand-in for " * ("rendered" in trained.config["data"])

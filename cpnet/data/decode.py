@@ -55,6 +55,11 @@ def decode_frames(path: Path, indices: Indices, backend: Backend = "decord") -> 
 
 def _decode_folder(path: Path, indices: Indices) -> np.ndarray:
     names = [file.name for file in path.glob("*.jpg") if not file.name.startswith(".")]  # macOS leaves ._00001.jpg
+    others = sorted(
+        file.name for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.name[0] != "."
+    )
+    if others and not names:
+        raise ValueError(f"{path} has {others[0]}, but frames are read from files *.jpg: rename or convert them")
     chosen = choose_frames(path, indices, len(names))
     frames, prefix, strange = _numbered(names)
     first = 0 if 0 in frames else 1
@@ -105,14 +110,17 @@ def _decode_with_decord(path: Path, indices: Indices) -> np.ndarray:
 
 
 def doubts(path: Path) -> str:
-    """Why decord would give wrong frames of a video file without saying so; "" if it would not. Nothing is decoded."""
+    """Why decord would give wrong frames of a video file without saying so; "" if it would not; decodes a frame."""
     import av
 
     with av.open(str(path)) as container:
-        packets: list[Any] = [packet for packet in container.demux(video=0) if packet.size]
+        stream = container.streams.best("video")
+        packets: list[Any] = [packet for packet in container.demux(stream) if packet.size]
         reason = _why_in_order(container, packets)
     if reason:
         return reason
+    if round(np.linalg.det(_turn(next(_shown(path))))) != 1:
+        return "it is to be shown mirrored, or turned by less than 90 degrees"
     key = -math.inf
     for pts, is_key in ((packet.pts, packet.is_keyframe) for packet in packets):  # in the order of decoding
         key = pts if is_key else key
@@ -136,9 +144,9 @@ def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
 
     try:
         with av.open(str(path)) as container:
-            if not container.streams.video:
+            stream: Any = container.streams.best("video")
+            if stream is None:
                 raise ValueError(f"{path} has no video stream")
-            stream = container.streams.video[0]
             if stream.codec_context is None:
                 raise ValueError(f"{path} is in a format that PyAV cannot read")
             packets = [packet for packet in container.demux(stream) if packet.size]
@@ -180,7 +188,7 @@ def _shown(path: Path) -> Iterator[Any]:
     import av
 
     with av.open(str(path)) as container:
-        stream = container.streams.video[0]
+        stream: Any = container.streams.best("video")
         stream.codec_context.thread_count = 1
         for i, frame in enumerate(container.decode(stream)):
             if frame.is_corrupt:
@@ -189,11 +197,24 @@ def _shown(path: Path) -> Iterator[Any]:
 
 
 def _upright(path: Path, frame: Any) -> np.ndarray:
-    """(H, W, 3) of a frame, turned as a player turns it."""
-    quarters, rest = divmod(frame.rotation, 90)
-    if rest:
+    """(H, W, 3) of a frame, turned and mirrored as a player does it."""
+    ((a, b), (c, d)), image = _turn(frame), frame.to_ndarray(format="rgb24")
+    if abs(a * d - b * c) != 1:
         raise ValueError(f"{path} is to be shown turned by {frame.rotation} degrees: encode it anew, upright")
-    return np.rot90(frame.to_ndarray(format="rgb24"), quarters)
+    if a == 0:
+        image, across, down = image.transpose(1, 0, 2), c, b
+    else:
+        across, down = a, d
+    return np.ascontiguousarray(image[::down, ::across])
+
+
+def _turn(frame: Any) -> np.ndarray:
+    """((a, b), (c, d)), each -1, 0 or 1: what is at (x, y) of a frame is shown at (a x + c y, b x + d y)."""
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            matrix = np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]
+            return (np.sign(matrix) * (abs(matrix) > abs(matrix).max() / 50)).astype(int)
+    return np.eye(2, dtype=int)
 
 
 def choose_frames(path: Path, indices: Indices, length: int) -> list[int]:

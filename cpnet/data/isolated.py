@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -33,6 +34,7 @@ class Child:
         self.process: subprocess.Popen[bytes] | None = None
         self.connection: Connection | None = None
         self.owner = 0  # process that started the child
+        self.end: weakref.finalize | None = None  # keeps process and connection, which must not be collected before
 
     def ask(self, message: object, deadline: float) -> Any:
         """Send a message and wait for the answer.
@@ -61,17 +63,9 @@ class Child:
 
     def kill(self) -> None:
         """End the process, even one that is stuck in C code."""
-        if self.process is not None and self.connection is not None:
-            if self.owner == os.getpid():
-                self.process.kill()
-                self.process.wait()
-            else:
-                self.process.returncode = 0  # not ours to wait for
-            self.connection.close()
-        self.process = self.connection = None
-
-    def __del__(self) -> None:
-        self.kill()
+        if self.end is not None:
+            self.end()
+        self.process = self.connection = self.end = None
 
     def _start(self) -> None:
         self.connection, theirs = Pipe()
@@ -82,11 +76,21 @@ class Child:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
         )
         self.owner = os.getpid()
+        self.end = weakref.finalize(self, _end, self.process, self.connection, self.owner)
         theirs.close()
         if not self.connection.poll(START_SECONDS):
             self.kill()
             raise TimeoutError(f"a process for decoding did not start within {START_SECONDS:g} seconds")
         self.connection.recv()
+
+
+def _end(process: subprocess.Popen[bytes], connection: Connection, owner: int) -> None:
+    if owner == os.getpid():
+        process.kill()
+        process.wait()
+    else:
+        process.returncode = 0  # not ours to wait for
+    connection.close()
 
 
 class IsolatedDecoder:

@@ -18,6 +18,7 @@ import csv
 import io
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -169,7 +170,9 @@ def _kinetics(root: Path, split: Split) -> Index:
     labels = {name.replace("_", " ") for name in named if name}
     index = Index("kinetics", split, tuple(sorted(labels)))
     label = {name: i for i, name in enumerate(index.classes)}
-    replaced = {stem[:11]: path for stem, path in _files(root / "replacement/replacement_for_corrupted_k400").items()}
+    films = Counter(row.get("youtube_id") for _, row in rows[split])
+    replaced = _files(root / "replacement/replacement_for_corrupted_k400")
+    by_film = {stem[:11]: path for stem, path in replaced.items()}  # times of replacements may be others
     found = _files(root / split)
     for where, row in rows[split]:
         try:
@@ -181,9 +184,11 @@ def _kinetics(root: Path, split: Split) -> Index:
         if not name and split != "test":
             index.malformed.append(f"{where}: no label")
             continue
-        index.replaced += video_id in replaced
-        path = replaced.get(video_id) or found.get(stem) or found.get(video_id) or root / split / f"{stem}.mp4"
-        index.add(Video(video_id, path, label[name] if name else NO_LABEL))
+        alone = films[video_id] == 1  # of several clips of a film, only times say which a file is
+        replacement = replaced.get(stem) or (by_film.get(video_id) if alone else None)
+        index.replaced += replacement is not None
+        path = replacement or found.get(stem) or (found.get(video_id) if alone else None)
+        index.add(Video(video_id, path or root / split / f"{stem}.mp4", label[name] if name else NO_LABEL))
     return index
 
 
@@ -203,7 +208,7 @@ def _files(folder: Path) -> dict[str, Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(directory, name)
             if path.suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
@@ -245,7 +250,9 @@ def _jester(root: Path, split: Split) -> Index:
 def _images(root: Path, split: Split) -> Index:
     if not (root / split).is_dir():
         raise FileNotFoundError(f"no folder {root / split}: images are looked for in {split}/<class>/")
-    index = Index("images", split, tuple(sorted(folder.name for folder in (root / split).iterdir() if folder.is_dir())))
+    index = Index(
+        "images", split, tuple(sorted(p.name for p in (root / split).iterdir() if p.is_dir() and p.name[0] != "."))
+    )
     for label, name in enumerate(index.classes):
         for path in sorted((root / split / name).iterdir()):
             if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):

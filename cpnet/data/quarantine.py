@@ -30,7 +30,7 @@ def read_quarantine(path: Path) -> list[Problem]:
         ValueError: the file is something else.
     """
     problems = []
-    for i, line in enumerate(path.read_text().splitlines(), 1):
+    for i, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
         try:
             problems.append(Problem(**json.loads(line)))
         except (json.JSONDecodeError, TypeError) as error:

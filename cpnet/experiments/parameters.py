@@ -13,6 +13,7 @@ IPYTHON_NAMES = {
     "quit",
     "open",
     "get_ipython",
+    "check_device",
     "check_parameters",
     "OneOrMore",
     "VIDEO_PARAMETERS",

@@ -110,3 +110,14 @@ def test_quarantine_lists_are_read_as_written(tmp_path):
     (tmp_path / "list.jsonl").write_text("a.mp4\n")
     with pytest.raises(ValueError, match=r"list.jsonl, line 1, is no entry of a quarantine list"):
         read_quarantine(tmp_path / "list.jsonl")
+
+
+def test_all_splits_are_listed_before_the_first_is_decoded(tmp_path, monkeypatch):
+    root = jester(tmp_path, {"1": 4})
+    (root / "jester-v1-validation.csv").write_text("9;Thumb Up\n")
+    monkeypatch.setattr("cpnet.commands.data_check.check_videos", lambda *a, **k: pytest.fail("hours of decoding"))
+    with pytest.raises(SystemExit, match="error: no usable video in the val split"):
+        main(["data", "check", str(root), "--dataset", "jester"])
+    with pytest.raises(SystemExit, match="error: no annotation under"):
+        main(["data", "check", str(tmp_path / "none"), "--dataset", "jester"])
+    assert not (tmp_path / "none").exists()

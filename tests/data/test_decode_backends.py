@@ -1,6 +1,7 @@
 """Every frame index is the right frame: frame numbers are written into pixels, and read back."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,12 @@ def test_an_index_outside_a_folder_names_the_length(videos, index):
 def test_an_unknown_backend_is_refused(videos):
     with pytest.raises(ValueError, match="backend='ffmpeg'"):
         decode_frames(videos / "vp9.webm", [0], backend="ffmpeg")
+
+
+@pytest.mark.parametrize("form", ["{:05d}.JPG", "{:05d}.jpeg", "{:05d}.png"])
+def test_frames_in_another_format_are_named_for_what_they_are(tmp_path, form):
+    write_jpegs(tmp_path / "7", numbered(3))
+    for i in range(1, 4):
+        (tmp_path / "7" / f"{i:05d}.jpg").rename(tmp_path / "7" / form.format(i))
+    with pytest.raises(ValueError, match=rf"7 has {re.escape(form.format(1))}, but frames are read from files \*\.jpg"):
+        decode_frames(tmp_path / "7", [0])

@@ -280,7 +280,7 @@ def test_a_clip_of_the_same_film_is_no_match(tmp_path):
     index = read_index("kinetics", tmp_path, "val")
     assert [video.path.name for video in index.videos] == ["match_00001_000000_000010.mp4", "whole_00002.mp4"]
     assert [video.path.name for video in index.missing] == ["match_00001_000010_000020.mp4"]
-    replacement = tmp_path / "replacement" / "replacement_for_corrupted_k400" / name("match_00001", 11, 21)
+    replacement = tmp_path / "replacement" / "replacement_for_corrupted_k400" / name("match_00001", 10, 20)
     touch(replacement)
     index = read_index("kinetics", tmp_path, "val")
     assert len(index.videos) == 3 and "read from the folder of replacements" in index.summary()
@@ -399,3 +399,80 @@ def test_mirror_pairs_may_be_left_out_or_halved():
 def test_a_summary_shows_a_few_examples_of_many():
     index = Index("jester", "train", ("a",), malformed=[f"line {i}" for i in range(9)])
     assert index.summary().splitlines()[1] == "9 unusable rows: line 0, line 1, line 2, ..."
+
+
+def test_of_two_clips_of_a_film_only_times_say_which_a_file_is(tmp_path):
+    clips = [("abseiling", "match_00001", 0, 10), ("zumba", "match_00001", 10, 20)]
+    write_kinetics_csv(tmp_path / "val.csv", clips)
+    replacements = tmp_path / "replacement" / "replacement_for_corrupted_k400"
+    touch(tmp_path / "val" / name("match_00001", 0, 10))
+    touch(tmp_path / "val" / "match_00001.mp4")  # by the id alone: of which of the two?
+    touch(replacements / name("match_00001", 11, 21))  # likewise
+    index = read_index("kinetics", tmp_path, "val")
+    assert [video.path.name for video in index.videos] == [name("match_00001", 0, 10)] and index.replaced == 0
+    assert [video.path.name for video in index.missing] == [name("match_00001", 10, 20)]
+    touch(replacements / name("match_00001", 10, 20))
+    index = read_index("kinetics", tmp_path, "val")
+    assert [video.path.parent.name for video in index.videos] == ["val", replacements.name] and index.replaced == 1
+
+
+@pytest.mark.parametrize("other", ["_0_10", "_000000_000010_copy", "-part", "_000003_000013"])
+def test_a_file_that_is_named_alike_is_no_match(tmp_path, other):
+    write_kinetics_csv(tmp_path / "val.csv", [("abseiling", "match_00001", 0, 10), ("zumba", "there_00002", 0, 10)])
+    touch(tmp_path / "val" / f"match_00001{other}.mp4")
+    touch(tmp_path / "val" / name("there_00002", 0, 10))
+    index = read_index("kinetics", tmp_path, "val")
+    assert [video.id for video in index.missing] == ["match_00001"]
+
+
+def test_hidden_folders_are_neither_classes_nor_read(tmp_path):
+    for split in ("train", "val"):
+        for label in ("a", "b"):
+            write_jpegs(tmp_path / split / label, numbered(2))
+            touch(tmp_path / split / label / "._00001.jpg")
+    touch(tmp_path / "val" / ".ipynb_checkpoints" / "x.jpg")
+    train, val = (read_index("images", tmp_path, split) for split in ("train", "val"))
+    assert train.classes == val.classes == ("a", "b") and len(val.videos) == 4
+    kinetics(tmp_path / "k", "cvdf")
+    deleted = tmp_path / "k" / "val" / name(*KINETICS_VAL[0][1:])
+    (tmp_path / "k" / "val" / ".Trash").mkdir()
+    deleted.rename(tmp_path / "k" / "val" / ".Trash" / deleted.name)
+    assert [video.id for video in read_index("kinetics", tmp_path / "k", "val").missing] == [KINETICS_VAL[0][1]]
+
+
+def test_links_that_lead_nowhere_are_missing_videos(tmp_path):
+    kinetics(tmp_path, "cvdf")
+    path = tmp_path / "val" / name(*KINETICS_VAL[0][1:])
+    path.unlink()
+    path.symlink_to("/nowhere/x.mp4")
+    assert [video.id for video in read_index("kinetics", tmp_path, "val").missing] == [KINETICS_VAL[0][1]]
+
+
+def test_folders_of_frames_may_be_links(tmp_path):
+    jester(tmp_path, "20bn")
+    (tmp_path / "store").mkdir()
+    for folder in list((tmp_path / "20bn-jester-v1").iterdir()):
+        folder.rename(tmp_path / "store" / folder.name)
+        folder.symlink_to(tmp_path / "store" / folder.name)
+    assert len(read_index("jester", tmp_path, "train").videos) == 3
+
+
+def test_blank_labels_of_the_other_releases(tmp_path):
+    jester(tmp_path / "j", "20bn")
+    (tmp_path / "j" / "jester-v1-train.csv").write_text("34870;Swiping Left\n56557;\n129112;  \n")
+    something(tmp_path / "s", "20bn")
+    file = tmp_path / "s" / "something-something-v2-validation.json"
+    rows = json.loads(file.read_text())
+    file.write_text(json.dumps([rows[0], rows[1] | {"template": None}, rows[1] | {"template": ""}]))
+    for dataset, split in (("jester", "train"), ("something", "val")):
+        index = read_index(dataset, tmp_path / dataset[0], split)
+        assert len(index.malformed) == 2 and index.n_expected == 3 and len(index.videos) == 1
+        assert all("unknown label ''" in row for row in index.malformed)
+
+
+def test_the_list_of_damaged_videos_may_be_saved_by_an_editor(tmp_path):
+    jester(tmp_path, "20bn")
+    line = '{"id": "34870", "path": "20bn-jester-v1/34870", "reason": "ä"}\n'
+    for content in (BOM + line.encode(), line.encode("latin-1")):
+        (tmp_path / "quarantine.jsonl").write_bytes(content)
+        assert [video.id for video in read_index("jester", tmp_path, "train").quarantined] == ["34870"]
