@@ -86,7 +86,7 @@ def _card(table: Table, judged: Judged, notebooks: str) -> str:
         )
         counted += f'<span class="counts"><span class="source">{source}</span> {badges}</span>' * bool(counts)
     return (
-        f'<details class="card"><summary><a href="{notebooks}/{table.chapter}.html">{escape(table.title)}</a> '
+        f'<details class="scoreline"><summary><a href="{notebooks}/{table.chapter}.html">{escape(table.title)}</a> '
         f"{escape(table.subject)} {counted}</summary>{claims(judged)}"
         f"<p>Measured on: {escape(table.data)}.</p></details>"
     )
