@@ -30,11 +30,12 @@ setup: .venv/.installed ## make .venv with the locked packages and cpnet (the ot
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-book: setup ## train the toy study anew into runs/book, build the book, compare fresh numbers with stored ones
+book: setup ## train the toy study anew into runs/book, build the book, check its pages, compare fresh numbers with stored ones
 	rm -rf _build runs/book
 	$(BIN)/python -m cpnet $(REPRODUCE_BOOK)
 	OMP_NUM_THREADS=1 TQDM_DISABLE=1 CPNET_LOCAL_RESULTS=$(CURDIR)/_build/results $(BIN)/jupyter-book build . -W -n --keep-going
 	@$(BIN)/python -c "$$CHECK_PAGES" $(HTML)
+	$(BIN)/pytest tests/test_pages.py
 	$(BIN)/python -m cpnet compare runs/book results
 	@echo "The book: $(CURDIR)/$(HTML)/index.html"
 

@@ -1,9 +1,13 @@
 """Inputs and weights that several tests share."""
 
 import json
+import shutil
 
 import torch
 from safetensors import safe_open
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
 def seeded(seed):
@@ -23,6 +27,15 @@ def fill_randomly(module, seed=0):
             values = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
             tensor.copy_(values.abs() + 0.5 if name.endswith("running_var") else values)
     return module
+
+
+@torch.no_grad()
+def spread(net, x, training=False):
+    """Largest difference of a logit between clips, relative to the largest logit."""
+    parts = [x] if training else x.split(16)
+    logits = torch.cat([net.train(training)(part) for part in parts])
+    assert logits.isfinite().all()
+    return ((logits.amax(0) - logits.amin(0)).max() / logits.abs().max()).item()
 
 
 def read_scores(path):

@@ -3,13 +3,12 @@
 import base64
 import json
 import re
-import shutil
 import subprocess
 
 import numpy as np
 import pytest
 import torch
-from helpers import fill_randomly
+from helpers import BROWSER, fill_randomly
 from made_jester import make_jester
 from made_runs import video
 
@@ -23,9 +22,6 @@ from cpnet.models.look import cp_modules, look
 from cpnet.standins.truth import truth
 from cpnet.standins.write import compose_clips
 
-BROWSER = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 ARGUMENTS = {"num_classes": 5, "width": 8, "stem": "112_no_pool"}
 
 

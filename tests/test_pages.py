@@ -8,13 +8,12 @@ import shutil
 import subprocess
 
 import pytest
+from helpers import BROWSER, BROWSERS
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from cpnet import results
 
 HTML = results.REPOSITORY / "_build" / "html"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next((path for name in BROWSERS if (path := shutil.which(name))), None)
 PAGES = [str(page) for page in parse_toc_yaml(results.REPOSITORY / "_toc.yml")]
 PHONE = 390  # pixels
 OWN_WEIGHT = 1_500_000  # bytes of a page with its figures, without what the theme brings
@@ -48,13 +47,7 @@ def site(tmp_path_factory):
     return shutil.copytree(HTML, tmp_path_factory.mktemp("site") / "html")
 
 
-def pages(known: str, reason: str) -> list:
-    """All of them, one with a fault that is known."""
-    fault = pytest.mark.xfail(reason=reason, strict=True)
-    return [pytest.param(page, marks=fault if page == known else ()) for page in PAGES]
-
-
-@pytest.mark.parametrize("page", pages("book/index", "contrast of some links of the scorecard"))
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_accessible_and_fits_a_phone(page, site):
     file = site / f"{page}.html"
     rules = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
@@ -68,7 +61,10 @@ def test_a_page_is_accessible_and_fits_a_phone(page, site):
     assert said["width"] <= PHONE
 
 
-@pytest.mark.parametrize("page", pages("book/data", "its sheets of frames weigh 7 MB"))
+HEAVY = pytest.mark.xfail(reason="its sheets of frames weigh 7 MB", strict=True)
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, marks=HEAVY if p == "book/data" else ()) for p in PAGES])
 def test_a_page_is_light_and_its_pictures_have_a_text(page, site):
     file = site / f"{page}.html"
     text = file.read_text()

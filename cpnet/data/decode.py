@@ -53,13 +53,17 @@ def decode_frames(path: Path, indices: Indices, backend: Backend = "decord") -> 
     return _decode_with_decord(path, indices) if backend == "decord" else _decode_with_pyav(path, indices)
 
 
+def visible(path: Path) -> bool:
+    """Whether a file or folder is not one that systems leave behind and hide, as macOS does ._00001.jpg."""
+    return not path.name.startswith(".")
+
+
 def _decode_folder(path: Path, indices: Indices) -> np.ndarray:
-    names = [file.name for file in path.glob("*.jpg") if not file.name.startswith(".")]  # macOS leaves ._00001.jpg
-    others = sorted(
-        file.name for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.name[0] != "."
-    )
-    if others and not names:
-        raise ValueError(f"{path} has {others[0]}, but frames are read from files *.jpg: rename or convert them")
+    names = [file.name for file in path.glob("*.jpg") if visible(file)]
+    if not names:
+        others = sorted(file.name for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and visible(file))
+        if others:
+            raise ValueError(f"{path} has {others[0]}, but frames are read from files *.jpg: rename or convert them")
     chosen = choose_frames(path, indices, len(names))
     frames, prefix, strange = _numbered(names)
     first = 0 if 0 in frames else 1

@@ -28,7 +28,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from cpnet.data.decode import IMAGE_SUFFIXES
+from cpnet.data.decode import IMAGE_SUFFIXES, visible
 from cpnet.data.quarantine import FILE_NAME, read_quarantine
 
 Dataset = Literal["kinetics", "something", "jester", "images"]
@@ -208,10 +208,10 @@ def _files(folder: Path) -> dict[str, Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if visible(Path(name)))
         for name in sorted(files):
             path = Path(directory, name)
-            if path.suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
+            if path.suffix.lower() in VIDEO_SUFFIXES and visible(path):
                 found[path.stem] = path
     return found
 
@@ -250,12 +250,11 @@ def _jester(root: Path, split: Split) -> Index:
 def _images(root: Path, split: Split) -> Index:
     if not (root / split).is_dir():
         raise FileNotFoundError(f"no folder {root / split}: images are looked for in {split}/<class>/")
-    index = Index(
-        "images", split, tuple(sorted(p.name for p in (root / split).iterdir() if p.is_dir() and p.name[0] != "."))
-    )
+    classes = sorted(folder.name for folder in (root / split).iterdir() if folder.is_dir() and visible(folder))
+    index = Index("images", split, tuple(classes))
     for label, name in enumerate(index.classes):
         for path in sorted((root / split / name).iterdir()):
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+            if path.suffix.lower() in IMAGE_SUFFIXES and visible(path):
                 index.add(Video(path.stem, path, label))
     return index
 

@@ -30,10 +30,15 @@ class Effect(NamedTuple):
     low: float
     high: float
 
+    @property
+    def room(self) -> float:
+        """How far the mean is inside the nearer bound, in halves of its interval: the least certain have the least."""
+        return min(self.mean - self.low, self.high - self.mean) / self.half
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome of a claim, one of `OUTCOMES`, the numbers it rests on, and what it compares, the least certain first."""
+    """Outcome of a claim, one of `OUTCOMES`, the numbers it rests on, and what it compares."""
 
     outcome: str
     evidence: str
@@ -150,10 +155,8 @@ def within(frame: pd.DataFrame, comparisons: Sequence[Comparison]) -> Verdict:
     outcome = outcome_of(chances, len(comparisons))
     if outcome == "holds" and len(measured) < len(found):
         outcome = "not run"
-    inside = [inside for inside, _ in chances]
-    ranked = [pair for _, pair in sorted(zip(inside, estimates, strict=True), key=lambda pair: -pair[0])]
-    effects = tuple(Effect(c.name, e.mean, e.half, c.low, c.high) for c, e in ranked)
-    return Verdict(outcome, _evidence(ranked, sum(p <= SIDE for p in inside), len(found)), effects)
+    effects = tuple(Effect(c.name, e.mean, e.half, c.low, c.high) for c, e in estimates)
+    return Verdict(outcome, _evidence(estimates, [inside for inside, _ in chances], len(found)), effects)
 
 
 def outcome_of(chances: Sequence[tuple[float, float]], count: int) -> str:
@@ -176,18 +179,19 @@ def chances_between(estimate: Estimate, low: float, high: float = math.inf) -> t
     return inside, outside
 
 
-def _evidence(ranked: Sequence[tuple[Comparison, Estimate]], hold: int, count: int) -> str:
-    """How many hold, and of the least certain ones, which come first, the effect and its interval."""
-    sizes = [f", {e.seeds} seeds x {e.videos} videos" for _, e in ranked[:SHOWN]]
+def _evidence(estimates: Sequence[tuple[Comparison, Estimate]], inside: Sequence[float], count: int) -> str:
+    """How many hold, and of the least certain ones the effect and its interval."""
+    ranked = sorted(zip(inside, estimates, strict=True), key=lambda pair: -pair[0])
+    sizes = [f", {e.seeds} seeds x {e.videos} videos" for _, (_, e) in ranked[:SHOWN]]
     alike = len(set(sizes)) == 1
     texts = [
         f"{c.name}: {e.mean:{c.sign}.1f} ± {e.half:.1f} points" + size * (not alike or i == len(sizes) - 1)
-        for i, ((c, e), size) in enumerate(zip(ranked, sizes, strict=False))
+        for i, ((_, (c, e)), size) in enumerate(zip(ranked, sizes, strict=False))
     ]
     if count == 1:
         return texts[0]
     more = f"; {len(ranked) - SHOWN} more are surer" if len(ranked) > SHOWN else ""
-    return f"{hold} of {count} hold; " + "; ".join(texts) + more
+    return f"{sum(p <= SIDE for p in inside)} of {count} hold; " + "; ".join(texts) + more
 
 
 def _per_video(frame: pd.DataFrame, contrast: Contrast) -> np.ndarray | None:
@@ -271,5 +275,4 @@ def all_hold(verdicts: Sequence[Verdict]) -> Verdict:
     """One verdict on several comparisons, as `summarise` has it: how many hold, and the evidence of all."""
     outcomes = [verdict.outcome for verdict in verdicts]
     evidence = "; ".join(dict.fromkeys(verdict.evidence for verdict in verdicts))
-    effects = tuple(effect for verdict in verdicts for effect in verdict.effects)
-    return Verdict(summarise(outcomes), f"{outcomes.count('holds')} of {len(outcomes)} hold; {evidence}", effects)
+    return Verdict(summarise(outcomes), f"{outcomes.count('holds')} of {len(outcomes)} hold; {evidence}")

@@ -73,6 +73,14 @@ NETS = {
 SMOKE_NETS = ("trn", "c3d2", "cpnet_k4")
 
 
+def row(name: str, step: int) -> str:
+    """Such as "c3d2_step5"."""
+    return f"{name}_step{step}"
+
+
+PLACES = {row(name, step): (name, step) for name, net in NETS.items() for step in net.steps}  # of each row
+
+
 def trained_at(name: str, step: int, profile: str, seed: int) -> ToyTraining | None:
     """A network at one displacement; at profile smoke a miniature of some of them."""
     net, smoke = NETS[name], profile == "smoke"
@@ -88,16 +96,10 @@ def trained_at(name: str, step: int, profile: str, seed: int) -> ToyTraining | N
     )
 
 
-def row(name: str, step: int) -> str:
-    """Such as "c3d2_step5"."""
-    return f"{name}_step{step}"
-
-
 def accuracies(frame: pd.DataFrame) -> pd.DataFrame:
     """One line a training: net, step, seed, top1 in percent."""
-    places = {row(name, step): (name, step) for name, net in NETS.items() for step in net.steps}
-    mine = frame[(frame["metric"] == "val_top1") & frame["row"].isin(list(places))]
-    lines = [(*places[r], seed, value) for r, seed, value in zip(mine["row"], mine["seed"], mine["value"], strict=True)]
+    mine = frame[(frame["metric"] == "val_top1") & frame["row"].isin(list(PLACES))]
+    lines = [(*PLACES[r], seed, value) for r, seed, value in zip(mine["row"], mine["seed"], mine["value"], strict=True)]
     return pd.DataFrame(lines, columns=["net", "step", "seed", "top1"])
 
 
@@ -139,7 +141,7 @@ TABLE = Table(
     chapter="12_how_far",
     subject="how far each network sees",
     data="toy set, one displacement at a time",
-    rows={row(name, step): partial(trained_at, name, step) for name, net in NETS.items() for step in net.steps},
+    rows={name: partial(trained_at, *place) for name, place in PLACES.items()},
     seeds=lambda row, profile: (0,) if profile == "smoke" else (0, 1, 2),
     columns=(Column("val"),),
     claims=(
@@ -181,7 +183,7 @@ def runs_of(
 ) -> list[Run]:
     """Those of all displacements, or of some."""
     wanted = chosen(steps, EVERY)
-    names = [row(name, step) for name, net in NETS.items() for step in net.steps if step in wanted]
+    names = [name for name, (_, step) in PLACES.items() if step in wanted]
     return TABLE.runs(profile, seeds, names, only_stored)
 
 

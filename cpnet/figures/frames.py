@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image, ImageOps
@@ -49,17 +50,15 @@ def arrows(
     colour: str = "red",
 ) -> Figure:
     """Frames (T, H, W, 3) side by side, arrows from a query (t, h, w) to targets, as opaque as their weights."""
-    gap, W = 2, frames.shape[2]
-    canvas = np.hstack([*np.pad(frames, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)])[:, :-gap]
     figure, axis = plt.subplots(figsize=(8, 2.4))
-    axis.imshow(canvas)
-    start = (query[0] * (W + gap) + query[2], query[1])
+    W = _side_by_side(axis, frames)
+    start = (query[0] * W + query[2], query[1])
     strongest = max(weights, default=0.0) or 1.0
     for (t, h, w), weight in zip(targets, weights, strict=True):
         share = weight / strongest
         axis.annotate(
             "",
-            xy=(t * (W + gap) + w, h),
+            xy=(t * W + w, h),
             xytext=start,
             arrowprops={"arrowstyle": "-|>", "color": colour if weight else "tab:blue", "alpha": 0.25 + 0.75 * share},
         )
@@ -67,6 +66,13 @@ def arrows(
     axis.set(xticks=[], yticks=[], title=title)
     axis.grid(False)
     return figure
+
+
+def _side_by_side(axis: Axes, frames: np.ndarray, gap: int = 2) -> int:
+    """Draw frames (T, H, W, 3) in a row; by how many pixels each is right of the one before."""
+    padded = np.pad(frames, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
+    axis.imshow(np.hstack([*padded])[:, :-gap])
+    return padded.shape[2]
 
 
 def one_position(
@@ -81,8 +87,7 @@ def one_position(
     """
     k, channels = values.shape
     figure, (above, middle, below) = plt.subplots(3, 1, figsize=(9, 5.2), height_ratios=(5, k, 1))
-    W = frames.shape[2] + 1
-    above.imshow(np.hstack([*np.pad(frames, ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=255)]))
+    W = _side_by_side(above, frames)
     start = (query[0] * W + query[2], query[1])
     for j, (t, h, w) in enumerate(targets):
         style = {"arrowstyle": "-|>", "color": f"C{j}", "shrinkB": 4, "connectionstyle": f"arc3,rad={-0.12 * (j + 1)}"}

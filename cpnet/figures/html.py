@@ -32,7 +32,6 @@ def table(frame: pd.DataFrame) -> str:
     numbered = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     named = frame.copy() if numbered else frame.rename_axis(index=_names(frame.index)).reset_index()
     named.columns = [_text(name) for name in named.columns]
-    named = named.loc[:, ~named.columns.duplicated()]
     texts = named.map(_text)
     best = pd.DataFrame("", index=texts.index, columns=texts.columns)
     for column in (name for name in texts if str(name).endswith(", ours")):
@@ -81,35 +80,30 @@ def _card(table: Table, judged: Judged, notebooks: str) -> str:
     for source in SOURCES:
         outcomes = judged.loc[judged["source"] == source, "outcome"].tolist()
         counts = [(outcome, outcomes.count(outcome)) for outcome in OUTCOMES if outcome in outcomes]
-        badges = " ".join(
-            f'<span class="outcome {o.replace(" ", "-")}">{n} {PLURAL.get(o, o)}</span>' for o, n in counts
-        )
+        badges = " ".join(_badge(outcome, f"{n} {PLURAL.get(outcome, outcome)}") for outcome, n in counts)
         counted += f'<span class="counts"><span class="source">{source}</span> {badges}</span>' * bool(counts)
     return (
-        f'<details class="scoreline"><summary><a href="{notebooks}/{table.chapter}.html">{escape(table.title)}</a> '
-        f"{escape(table.subject)} {counted}</summary>{claims(judged)}"
-        f"<p>Measured on: {escape(table.data)}.</p></details>"
+        f'<div class="scoreline"><a href="{notebooks}/{table.chapter}.html">{escape(table.title)}</a>'
+        f"<details><summary>{escape(table.subject)} {counted}</summary>{claims(judged)}"
+        f"<p>Measured on: {escape(table.data)}.</p></details></div>"
     )
 
 
 def claims(judged: Judged) -> str:
     """A line a claim: outcome, statement, and its least certain comparison as an interval; the rest unfolds."""
-    return f'<div class="claims">{"".join(_claim(*line) for line in _lines(judged))}</div>'
+    lines = zip(judged.itertuples(), judged.effects, strict=True)
+    return f'<div class="claims">{"".join(_claim([*map(str, line)], effects) for line, effects in lines)}</div>'
 
 
 def _badge(outcome: str, text: str) -> str:
     return f'<span class="outcome {outcome.replace(" ", "-")}">{escape(text)}</span>'
 
 
-def _lines(judged: Judged) -> list[tuple[str, str, str, str, str, Sequence[Effect]]]:
-    texts = judged[["source", "statistic", "outcome", "evidence"]].itertuples(index=False)
-    return [(str(c), *map(str, t), e) for c, t, e in zip(judged.index, texts, judged.effects, strict=True)]  # type: ignore[misc]
-
-
-def _claim(statement: str, source: str, statistic: str, outcome: str, evidence: str, effects: Sequence[Effect]) -> str:
-    least = _row(effects[0], _span(effects[:1])) if effects else ""
-    spans = _span(effects)
-    rest = "".join(_row(effect, spans) for effect in effects) if len(effects) > 1 else ""
+def _claim(line: Sequence[str], effects: Sequence[Effect]) -> str:
+    statement, source, statistic, outcome, evidence = line
+    ranked, span = sorted(effects, key=lambda effect: effect.room), _span(effects)
+    least = "".join(_row(effect, _span([effect])) for effect in ranked[:1])
+    rest = "".join(_row(effect, span) for effect in ranked if len(ranked) > 1)
     return (
         f'<details class="claim"><summary>{_badge(outcome, outcome)} '
         f'<span class="statement">{escape(statement)}</span> <span class="source">{source}</span>'

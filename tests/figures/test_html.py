@@ -93,8 +93,11 @@ def test_an_interval_is_drawn_on_the_side_where_it_lies():
 def test_effects_of_a_judged_frame_are_those_of_its_evidence():
     frame = measured({"a": 50.0, "b": 40.0, "c": 49.0})
     verdict = more_accurate(frame, [("a", "b"), ("a", "c")])
-    assert [effect.name for effect in verdict.effects] == ["a - c", "a - b"]  # the least certain first
-    assert f"{verdict.effects[1].mean:+.1f} ± {verdict.effects[1].half:.1f}" in verdict.evidence
+    (shown,) = soup(html.claims(judge_all([claim("c", verdict)], frame))).select(".claim")
+    names = [name.text for name in shown.select(":scope > .effect .name")]
+    assert names == ["a - c", "a - b"]  # the least certain first
+    for effect in verdict.effects:
+        assert f"{effect.name}: {effect.mean:+.1f} ± {effect.half:.1f}" in verdict.evidence
 
 
 def test_the_scorecard_links_chapters_and_counts_claims():

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from helpers import fill_randomly
+from helpers import fill_randomly, spread
 
 from cpnet.data.moving_square import ToyMotion
 from cpnet.models import create_model
@@ -39,15 +39,6 @@ def extreme_clips(**variant):
 def random_net(name, seed, **arguments):
     """A net in float64 with every parameter and running statistic random."""
     return fill_randomly(create_model(name, **arguments).double(), seed)
-
-
-@torch.no_grad()
-def spread(net, x, training=False):
-    """Largest difference of a logit between clips, relative to the largest logit."""
-    parts = [x] if training else x.split(16)
-    logits = torch.cat([net.train(training)(part) for part in parts])
-    assert logits.isfinite().all()
-    return ((logits.amax(0) - logits.amin(0)).max() / logits.abs().max()).item()
 
 
 def reading(seed):
