@@ -267,6 +267,17 @@ def test_an_evaluation_prints_accuracy_and_keeps_scores(trained, capsys, tmp_pat
     assert table["top1"].is_monotonic_increasing
 
 
+def test_what_is_exchanged_in_mirrored_views_is_said(trained, capsys, tmp_path):
+    root, folder = (shutil.copytree(path, tmp_path / path.name) for path in trained)
+    for file in (*root.glob("*.csv"), folder / "config.json"):
+        text = file.read_text().replace("Blue", "Swiping Left").replace("Green", "Swiping Right")
+        file.write_text(text.replace("Red", "Thumb Up"))
+    said = "in mirrored views, scores of left and right are exchanged: Swiping Left and Swiping Right\n"
+    for protocol, times in (("1x10", 1), ("1x3", 0)):
+        main(["evaluate", str(folder), "--data-root", str(root), "--protocol", protocol])
+        assert capsys.readouterr().out.count(said) == times
+
+
 def test_a_test_split_without_labels_gives_submissions_and_no_accuracy(trained, capsys, tmp_path):
     root, folder = trained
     main(["evaluate", str(folder), "--data-root", str(root), "--split", "test", "--submission", str(tmp_path)])

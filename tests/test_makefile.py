@@ -37,6 +37,17 @@ def test_the_first_python_that_runs_is_taken(tmp_path, there, taken):
     assert f"Setting up .venv with {taken}: " in plan(tmp_path, *there)
 
 
+def test_the_list_of_targets_takes_no_tool_of_one_system(tmp_path):
+    """awk by its POSIX rules: macOS's sed has no \\t, and its make is 3.81."""
+    for tool in ("sh", "make", "awk"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    environment = {"PATH": str(tmp_path), "POSIXLY_CORRECT": "1"}
+    said = subprocess.run([tmp_path / "make"], cwd=REPOSITORY, env=environment, capture_output=True, text=True).stdout
+    targets = re.search(r"^\.PHONY: (.*)$", (REPOSITORY / "Makefile").read_text(), re.M)[1].split()
+    assert [line.split()[:2] for line in said.splitlines()] == [["make", target] for target in targets]
+    assert len({line.index(line.split(maxsplit=2)[2]) for line in said.splitlines()}) == 1  # one column
+
+
 def test_no_pin_is_for_one_kind_of_machine():
     lock = (REPOSITORY / "requirements.lock").read_text()
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", lock, re.M))

@@ -6,6 +6,7 @@ from typing import Literal
 
 from cpnet.bench import data
 from cpnet.bench.timing import show, start
+from cpnet.data.layouts import read_index
 from cpnet.standins import render
 
 
@@ -28,6 +29,8 @@ def bench_data(
     """
     if (dataset is None) != (root is None):
         raise ValueError("give --dataset and --root together, or neither")
+    if dataset is not None and root is not None:
+        print(read_index(dataset, root, "train").summary())
     start("cpu", None, repeats)
     with TemporaryDirectory() as folder:
         for name in data.HEIGHTS if dataset is None else [dataset]:

@@ -59,7 +59,8 @@ def evaluate(
             results.check_writable(file)
     trained = cpnet.load(checkpoint, which, backend)
     index = trained.index(split, machine.data_root)
-    print(index.summary())
+    if is_main_process():
+        print(index.summary())
     chosen = Protocol.parse(protocol, size=size, short_side=short_side, k=k, shuffled=shuffled)
     scores = trained.scores(index, chosen, machine)
     if not is_main_process():

@@ -68,10 +68,12 @@ def _decode_folder(path: Path, indices: Indices) -> np.ndarray:
     frames, prefix, strange = _numbered(names)
     first = 0 if 0 in frames else 1
     gap = next((i for i in range(first, first + len(frames)) if i not in frames), None)
+    shortest = frames[min(frames)] if frames else ""
     if strange:
-        raise ValueError(f"{path} has {strange[0]} beside {len(frames)} frames named {prefix}00001.jpg: remove it")
+        raise ValueError(f"{path} has {strange[0]} beside {len(frames)} frames named as {shortest}: remove it")
     if gap is not None:
-        raise ValueError(f"{path} has {len(names)} frames, but not {prefix}{gap:05d}.jpg: fetch the video again")
+        digits = len(shortest.removeprefix(prefix).removesuffix(".jpg"))
+        raise ValueError(f"{path} has {len(names)} frames, but not {prefix}{gap:0{digits}d}.jpg: fetch the video again")
     return _decode_images([path / frames[first + i] for i in range(len(frames))], chosen)
 
 
@@ -93,9 +95,14 @@ def _decode_images(files: Sequence[Path], chosen: Sequence[int]) -> np.ndarray:
                 frames[i] = np.asarray(image.convert("RGB"))
         except OSError as error:
             raise ValueError(f"{files[i]} cannot be read: {error}") from error
-    sizes = {frame.shape for frame in frames.values()}
+    return _stacked(files[0].parent, frames, chosen)
+
+
+def _stacked(path: Path, frames: dict[int, np.ndarray], chosen: Sequence[int]) -> np.ndarray:
+    """(len(chosen), H, W, 3) of frames by number."""
+    sizes = {frame.shape[:2] for frame in frames.values()}
     if len(sizes) > 1:
-        raise ValueError(f"the frames of {files[0].parent} have different sizes: {sorted(sizes)}")
+        raise ValueError(f"the frames of {path} have different heights and widths: {sorted(sizes)}")
     return np.stack([frames[i] for i in chosen])
 
 
@@ -174,7 +181,7 @@ def _decode_with_pyav(path: Path, indices: Indices) -> np.ndarray:
                 if frame.is_corrupt:
                     raise ValueError(f"PyAV cannot read {path}: frame {i} is damaged")
                 now, frames[i] = frame.pts, _upright(path, frame)
-            return np.stack([frames[i] for i in chosen])
+            return _stacked(path, frames, chosen)
     except av.FFmpegError as error:
         raise ValueError(f"PyAV cannot read {path}: {error}") from error
 
@@ -185,7 +192,7 @@ def _decode_in_order(path: Path, indices: Indices) -> np.ndarray:
     wanted = set(chosen)
     shown = itertools.islice(_shown(path), max(wanted) + 1)
     frames = {i: _upright(path, frame) for i, frame in enumerate(shown) if i in wanted}
-    return np.stack([frames[i] for i in chosen])
+    return _stacked(path, frames, chosen)
 
 
 def _shown(path: Path) -> Iterator[Any]:

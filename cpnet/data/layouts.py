@@ -36,6 +36,7 @@ Split = Literal["train", "val", "test"]
 
 NUM_CLASSES = {"kinetics": 400, "something": 174, "jester": 27, "images": 1000}
 NO_LABEL = -1
+NO_LABEL_SAID = "no label, which only a test split may lack: fill it in or remove the row"
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".mov", ".m4v", ".avi", ".flv", ".3gp", ".ts", ".mpg", ".gif", ".h264")
 SHOWN = 3  # examples of a problem in a summary
 
@@ -182,7 +183,7 @@ def _kinetics(root: Path, split: Split) -> Index:
             index.malformed.append(f"{where}: {type(error).__name__} {error}")
             continue
         if not name and split != "test":
-            index.malformed.append(f"{where}: no label")
+            index.malformed.append(f"{where}: {NO_LABEL_SAID}")
             continue
         alone = films[video_id] == 1  # of several clips of a film, only times say which a file is
         replacement = replaced.get(stem) or (by_film.get(video_id) if alone else None)
@@ -266,6 +267,8 @@ def _add(
     name = name if name is None else str(name).replace("[", "").replace("]", "")
     if not video_id:
         index.malformed.append(f"{where}: no id")
+    elif name is not None and not name.strip():
+        index.malformed.append(f"{where}: {NO_LABEL_SAID}")
     elif name is not None and name not in label:
         index.malformed.append(f"{where}: unknown label {name!r}")
     else:

@@ -136,15 +136,19 @@ class EvaluationViews(VideoDataset):
         if self.short_side is not None and self.short_side < self.size:
             raise ValueError(f"short_side={self.short_side}: crops of size={self.size} do not fit, give that or more")
         self.videos = self.index.listed
+        places = crops(self.size, self.size, self.size, self.num_crops)
+        self.mirrored = torch.tensor([crop.mirrored for crop in places] * self.num_clips)  # (V,)
+        self.pairs: dict[int, int] = {}  # labels that a mirrored view tells the other way round
+        if self.mirrored.any():
+            pairs = flip_label_map(self.index.classes, FLIP_PAIRS[self.index.dataset])
+            self.pairs = {label: partner for label, partner in pairs.items() if partner is not None}
 
     def exchange(self, scores: Tensor) -> Tensor:
         """Scores (B, V, classes), in those of mirrored views left and right exchanged, where classes have them."""
-        pairs = flip_label_map(self.index.classes, FLIP_PAIRS[self.index.dataset])
-        mirrored = [crop.mirrored for crop in crops(self.size, self.size, self.size, self.num_crops)] * self.num_clips
-        if not pairs or not any(mirrored):
+        if not self.pairs:
             return scores
-        partner = [label if pairs.get(label) is None else pairs[label] for label in range(scores.shape[2])]
-        return torch.where(torch.tensor(mirrored)[:, None], scores[..., partner], scores)
+        partner = [self.pairs.get(label, label) for label in range(scores.shape[2])]
+        return torch.where(self.mirrored[:, None], scores[..., partner], scores)
 
     def __len__(self) -> int:
         return len(self.videos)

@@ -18,7 +18,7 @@ from cpnet.data.layouts import NO_LABEL, Index, Split, Video, read_index
 from cpnet.data.moving_square import CLASSES as TOY_CLASSES
 from cpnet.engine.checkpoint import find_checkpoint, load_weights
 from cpnet.engine.folder import CONFIG
-from cpnet.engine.machine import Machine
+from cpnet.engine.machine import Machine, is_main_process
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase
 from cpnet.engine.setting import VideoData, rendered_folder
@@ -85,6 +85,9 @@ class Trained:
         """Scores (videos, classes) of the videos that an index lists, NaN for those that cannot be read."""
         recipe, data = self.config["recipe"], VideoData(**self.config["data"])
         views = protocol.views(index, Phase(**recipe["phases"][-1]), data, IsolatedDecoder(data.backend))
+        if views.pairs and is_main_process():
+            sides = "; ".join(f"{self.classes[a]} and {self.classes[b]}" for a, b in views.pairs.items() if a < b)
+            print(f"in mirrored views, scores of left and right are exchanged: {sides}")
         return protocol.scores(self.model, views, machine, machine.accelerator(recipe["precision"]))
 
     def index(self, split: Split, root: Path | None = None) -> Index:

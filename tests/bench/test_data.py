@@ -19,7 +19,8 @@ def test_ones_own_data_set_is_measured(tmp_path, capsys):
     options = ["--workers", "0", "1", "--repeats", "1"]
     main(["bench", "data", "--dataset", "jester", "--root", str(tmp_path), *options])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[3:]] == [["jester", "JPEG"]] * 3
+    assert lines[0].startswith("jester train: 3 listed, 3 found")
+    assert [line.split()[:2] for line in lines[-3:]] == [["jester", "JPEG"]] * 3
     with pytest.raises(SystemExit, match="give --dataset and --root together"):
         main(["bench", "data", "--dataset", "jester"])
     with pytest.raises(SystemExit, match="clips=1: give 2 or more"):

@@ -217,7 +217,7 @@ def test_jester_counts_what_is_missing_or_malformed(tmp_path):
     assert [video.id for video in index.missing] == ["11"]
     assert [row.rsplit(": ", 1)[1] for row in index.malformed] == [
         "unknown label 'Waving'",
-        "unknown label ''",
+        "fill it in or remove the row",
         "no id",
     ]
     assert index.n_expected == 7
@@ -258,7 +258,8 @@ def test_blank_labels_are_unusable_outside_a_test_split(tmp_path):
         "\n".join([*lines[:2], "," + lines[2].split(",", 1)[1], "  ," + lines[3].split(",", 1)[1], *lines[4:]])
     )
     index = read_index("kinetics", tmp_path, "val")
-    assert [row.rsplit(": ", 1)[1] for row in index.malformed] == ["no label", "no label"]
+    said = "no label, which only a test split may lack: fill it in or remove the row"
+    assert index.malformed == [f"val.csv, line {line}: {said}" for line in (3, 4)]
     assert len(index.videos) == 3 and index.n_expected == 5 and min(v.label for v in index.videos) >= 0
 
 
@@ -467,7 +468,7 @@ def test_blank_labels_of_the_other_releases(tmp_path):
     for dataset, split in (("jester", "train"), ("something", "val")):
         index = read_index(dataset, tmp_path / dataset[0], split)
         assert len(index.malformed) == 2 and index.n_expected == 3 and len(index.videos) == 1
-        assert all("unknown label ''" in row for row in index.malformed)
+        assert all(row.endswith(": fill it in or remove the row") for row in index.malformed)
 
 
 def test_the_list_of_damaged_videos_may_be_saved_by_an_editor(tmp_path):

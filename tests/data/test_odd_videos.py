@@ -1,8 +1,10 @@
 """Frame i of a video is the i-th that ffmpeg shows, in every order and by every backend, or the video is refused."""
 
+import subprocess
+
 import numpy as np
 import pytest
-from odd_videos import ODD, make, shown
+from odd_videos import FFMPEG, ODD, make, shown
 
 from cpnet.__main__ import main
 from cpnet.data.isolated import IsolatedDecoder
@@ -49,6 +51,18 @@ def test_frames_are_those_that_ffmpeg_shows(odd, read, name):
     some = np.random.RandomState(0).randint(0, len(expected), 8).tolist()
     assert np.array_equal(read(path, some), read(path, range)[some])
     assert (path in read.by_pyav) == (read.backend == "decord" and name in NOT_BY_DECORD)
+
+
+def test_a_stream_that_changes_its_size_is_refused_by_name(tmp_path, read):
+    parts = [tmp_path / f"{width}.h264" for width in (64, 128)]
+    for width, part in zip((64, 128), parts, strict=True):
+        film = f"-f lavfi -i testsrc2=s={width}x64:r=25 -t 0.4 -c:v libx264".split()
+        subprocess.run([FFMPEG, "-v", "error", *film, str(part)], check=True)
+    changing = tmp_path / "changing.h264"
+    changing.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert len(read(changing, [0, 9])) == 2  # of one size
+    with pytest.raises(ValueError, match=r"frames of .*changing\.h264 have different heights and widths"):
+        read(changing, range)
 
 
 def test_the_check_of_a_folder_lists_what_is_refused_and_says_what_pyav_reads(odd, tmp_path, capsys):
