@@ -61,10 +61,7 @@ def test_a_page_is_accessible_and_fits_a_phone(page, site):
     assert said["width"] <= PHONE
 
 
-HEAVY = pytest.mark.xfail(reason="its sheets of frames weigh 7 MB", strict=True)
-
-
-@pytest.mark.parametrize("page", [pytest.param(p, marks=HEAVY if p == "book/data" else ()) for p in PAGES])
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_light_and_its_pictures_have_a_text(page, site):
     file = site / f"{page}.html"
     text = file.read_text()

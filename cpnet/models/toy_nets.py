@@ -72,14 +72,20 @@ class C3DToyOptions(ToyOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class CPNetToyOptions(ToyOptions):
-    """Arguments of the toy CPNet, see `cpnet.nn.CPModule`."""
+    """Arguments of the toy CPNet, see `cpnet.nn.CPModule`; how many pixels a cell of its grid is, a power of two."""
 
     k: int = 4
+    stride: int = 1
     hidden: tuple[int, ...] = (16, 16)
     pool: Pool = "before_projection"
     displacement: bool = True
     displacement_scale: float = 1.0
     ties: Ties = "random"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stride < 1 or self.stride & (self.stride - 1):
+            raise ValueError(f"stride={self.stride}: give a power of two")
 
 
 class ToyNet(nn.Module):
@@ -156,8 +162,11 @@ def cpnet_toy(options: CPNetToyOptions) -> ToyNet:
         ties=options.ties,
         tie_seed=options.seed,
     )
-    stem, head = _conv(3, (1, 3, 3), options.padding), _conv(WIDTH, (1, 3, 3), options.padding)
-    return ToyNet(stem, module, head, options.pooling)
+    stem: list[nn.Module] = [_conv(3, (1, 3, 3), options.padding)]
+    for _ in range(options.stride.bit_length() - 1):
+        stem += [nn.ReLU(), _conv(WIDTH, (1, 3, 3), options.padding, stride=2)]
+    head = _conv(WIDTH, (1, 3, 3), options.padding)
+    return ToyNet(stem[0] if options.stride == 1 else nn.Sequential(*stem), module, head, options.pooling)
 
 
 class FrameConv(nn.Conv2d):
@@ -169,13 +178,14 @@ class FrameConv(nn.Conv2d):
         return frames.unflatten(0, (B, T)).transpose(1, 2)  # (B, C, T, H, W)
 
 
-def _conv(in_channels: int, kernel: tuple[int, int, int], padding: Padding) -> nn.Module:
-    """Convolution (T, H, W) to 16 channels at the same size, with batch norm."""
+def _conv(in_channels: int, kernel: tuple[int, int, int], padding: Padding, stride: int = 1) -> nn.Module:
+    """Convolution (T, H, W) to 16 channels with batch norm, at the same size or, of frames, one `stride` times less."""
     t, h, w = kernel
     conv: nn.Module
     if t == 1:
-        conv = FrameConv(in_channels, WIDTH, (h, w), padding=(h // 2, w // 2), bias=False, padding_mode=padding)
+        around = (h // 2, w // 2)
+        conv = FrameConv(in_channels, WIDTH, (h, w), stride, around, bias=False, padding_mode=padding)
     else:
-        around = (t // 2, h // 2, w // 2)
-        conv = nn.Conv3d(in_channels, WIDTH, kernel, padding=around, bias=False, padding_mode=padding)
+        padded = (t // 2, h // 2, w // 2)
+        conv = nn.Conv3d(in_channels, WIDTH, kernel, padding=padded, bias=False, padding_mode=padding)
     return nn.Sequential(conv, nn.BatchNorm3d(WIDTH))
