@@ -13,9 +13,10 @@ import pandas as pd
 
 from cpnet.experiments.intervals import SIDE, Estimate, over_seeds, over_seeds_and_videos
 
-OUTCOMES = ("holds", "does not hold", "undecided", "not run")
+OUTCOMES = ("holds", "does not hold", "undecided", "partly run", "not run")
 FEWEST_SEEDS = 3  # what differs between two may differ alike by chance
 SHOWN = 4  # comparisons of a claim that are spelt out
+TITLES = {"val_top1": "", "val_top5": "top-5", "test_top1": "test", "test_top5": "test, top-5"}
 
 PAIRED = "95 % interval over seeds and videos, paired per video"
 WEIGHTS = "weights of convolutions and linear layers, of the networks as trained"
@@ -80,7 +81,7 @@ class Measured(NamedTuple):
     videos: Callable[[int], np.ndarray] | None = None
 
     def __str__(self) -> str:
-        how = [text for text in (self.protocol, self.metric) if text not in ("", "val_top1")]
+        how = [text for text in (self.protocol, TITLES.get(self.metric, self.metric)) if text]
         return f"{self.row} ({', '.join(how)})" if how else self.row
 
     def right(self, frame: pd.DataFrame) -> dict[int, np.ndarray]:
@@ -154,7 +155,7 @@ def within(frame: pd.DataFrame, comparisons: Sequence[Comparison]) -> Verdict:
     chances = [chances_between(estimate, comparison.low, comparison.high) for comparison, estimate in estimates]
     outcome = outcome_of(chances, len(comparisons))
     if outcome == "holds" and len(measured) < len(found):
-        outcome = "not run"
+        outcome = "partly run"
     effects = tuple(Effect(c.name, e.mean, e.half, c.low, c.high) for c, e in estimates)
     return Verdict(outcome, _evidence(estimates, [inside for inside, _ in chances], len(found)), effects)
 
@@ -190,7 +191,7 @@ def _evidence(estimates: Sequence[tuple[Comparison, Estimate]], inside: Sequence
     ]
     if count == 1:
         return texts[0]
-    more = f"; {len(ranked) - SHOWN} more are surer" if len(ranked) > SHOWN else ""
+    more = f"; the other {len(ranked) - SHOWN} are less uncertain" if len(ranked) > SHOWN else ""
     return f"{sum(p <= SIDE for p in inside)} of {count} hold; " + "; ".join(texts) + more
 
 
@@ -219,7 +220,7 @@ def more_accurate(
 def rising(frame: pd.DataFrame, numbers: Mapping[str, float], unit: str) -> Verdict:
     """Whether accuracy rises with a number that each row has: the slope of the straight line through all rows."""
     contrast = {Measured(row): weight for row, weight in zip(numbers, slope([*numbers.values()]), strict=True)}
-    return within(frame, [Comparison(f"slope a {unit}", contrast, low=0.0)])
+    return within(frame, [Comparison(f"slope per {unit}", contrast, low=0.0)])
 
 
 def slope(values: Sequence[float]) -> list[float]:
@@ -266,9 +267,13 @@ def yes_or_no(holds: bool, evidence: str) -> Verdict:
 
 
 def summarise(outcomes: Sequence[str]) -> str:
-    """The outcome of several: the first of does not hold, undecided, not run that any of them is; else holds."""
-    worst = ("does not hold", "undecided", "not run", "holds")
-    return next((outcome for outcome in worst if outcome in outcomes), "not run")
+    """The outcome of several: the first of does not hold, undecided, partly run that any of them is.
+
+    Partly run too are some that hold and some that are not run.
+    """
+    worst = ("does not hold", "undecided", "partly run")
+    mixed = "partly run" if {"holds", "not run"} <= set(outcomes) else outcomes[0] if outcomes else "not run"
+    return next((outcome for outcome in worst if outcome in outcomes), mixed)
 
 
 def all_hold(verdicts: Sequence[Verdict]) -> Verdict:

@@ -35,7 +35,7 @@ def no_gain(name: Dataset, rows: tuple[str, str], margin: float) -> Comparison:
 def more_gain(name: Dataset, rows: tuple[str, str]) -> Comparison:
     """It gains more on classes that motion decides than on the others."""
     contrast = {**_gain(name, ("motion",), rows), **_gain(name, STILL, rows, sign=-1.0)}
-    return Comparison("gain where motion decides less that elsewhere", contrast, low=0.0)
+    return Comparison("gain where motion decides minus gain elsewhere", contrast, low=0.0)
 
 
 def _gain(name: Dataset, kinds: Sequence[str], rows: tuple[str, str], sign: float = 1.0) -> Contrast:

@@ -100,7 +100,7 @@ TABLE = Table(
             _equal(partial(as_convolution, "spatiotemporal_l1")),
         ),
         Claim(
-            "with the k nearest by L2 it can, for 3x3x3",
+            "CPNet can be reduced to C3D with the k nearest by L2, for 3x3x3",
             "ours",
             f"a CP module built for it equals a 3x3x3 convolution to {CLOSE:.0e}",
             _equal(partial(as_convolution, "spatiotemporal_l2")),

@@ -33,7 +33,7 @@ TABLE = Table(
             partial(rising, numbers={"c2d": 0, "cp1": 1, "cp2": 2, "cp4": 4, "cp6": 6}, unit="module"),
         ),
         Claim(
-            "and does so at every step",
+            "every step to more CP modules raises accuracy",
             "paper",
             f"top-1 of each row above that of the row before; {PAIRED}",
             partial(more_accurate, pairs=[(more, less) for less, more in pairwise(ROWS)]),

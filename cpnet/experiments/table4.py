@@ -59,7 +59,7 @@ TABLE = Table(
             partial(more_accurate, pairs=[("cpnet_resnet18", "nl_resnet18")]),
         ),
         Claim(
-            "and has fewer weights",
+            "CPNet has fewer weights than NL C2D",
             "paper",
             WEIGHTS,
             partial(fewer_weights, row="cpnet_resnet18", others=["nl_resnet18"]),

@@ -49,7 +49,7 @@ TABLE = Table(
             partial(within, comparisons=[GAINED._replace(low=0.0)]),
         ),
         Claim(
-            f"by about {GAIN:.0f} points",
+            f"CP modules raise the accuracy of C2D by about {GAIN:.0f} points",
             "paper",
             f"top-1 of single clips, {GAIN:.0f} ± {ABOUT:.0f}; {PAIRED}",
             partial(within, comparisons=[GAINED._replace(low=GAIN - ABOUT, high=GAIN + ABOUT)]),

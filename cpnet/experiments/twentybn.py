@@ -86,7 +86,7 @@ def of_classes(data: TwentyBN, rows: tuple[str, str]) -> tuple[Claim, Claim]:
             partial(within, comparisons=[no_gain(data, rows, MARGIN)]),
         ),
         Claim(
-            "and those that motion decides gain more",
+            "classes that motion decides gain more than the others",
             "paper",
             f"gain above theirs; {PAIRED}",
             partial(within, comparisons=[more_gain(data, rows)]),

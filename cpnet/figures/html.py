@@ -66,25 +66,33 @@ def _best(column: pd.Series) -> list[int]:
 
 
 def scorecard(tables: Sequence[tuple[Table, Judged]], notebooks: str) -> str:
-    """A line a table: link to its chapter, outcomes of the paper's claims and of ours; it unfolds to the claims.
+    """All outcomes counted, then a line for each table: a link to its chapter, and outcomes, which unfold to claims.
 
     Args:
         tables: with their claims judged.
         notebooks: address of the chapters' pages.
     """
-    return "".join(_card(table, judged, notebooks) for table, judged in tables)
+    everything = pd.concat([judged for _, judged in tables])
+    total = f'<div class="scoreline"><span>All tables</span><div>{_counted(everything)}</div></div>'
+    return total + "".join(_card(table, judged, notebooks) for table, judged in tables)
 
 
-def _card(table: Table, judged: Judged, notebooks: str) -> str:
+def _counted(judged: pd.DataFrame) -> str:
+    """How many claims come out how, of the paper's and of ours."""
     counted = ""
     for source in SOURCES:
         outcomes = judged.loc[judged["source"] == source, "outcome"].tolist()
         counts = [(outcome, outcomes.count(outcome)) for outcome in OUTCOMES if outcome in outcomes]
-        badges = " ".join(_badge(outcome, f"{n} {PLURAL.get(outcome, outcome)}") for outcome, n in counts)
+        words = [(outcome, f"{n} {PLURAL.get(outcome, outcome) if n > 1 else outcome}") for outcome, n in counts]
+        badges = " ".join(_badge(outcome, text) for outcome, text in words)
         counted += f'<span class="counts"><span class="source">{source}</span> {badges}</span>' * bool(counts)
+    return counted
+
+
+def _card(table: Table, judged: Judged, notebooks: str) -> str:
     return (
         f'<div class="scoreline"><a href="{notebooks}/{table.chapter}.html">{escape(table.title)}</a>'
-        f"<details><summary>{escape(table.subject)} {counted}</summary>{claims(judged)}"
+        f"<details><summary>{escape(table.subject)} {_counted(judged)}</summary>{claims(judged)}"
         f"<p>Measured on: {escape(table.data)}.</p></details></div>"
     )
 

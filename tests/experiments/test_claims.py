@@ -22,7 +22,7 @@ A, B = Measured("a"), Measured("b")
 
 
 def test_outcomes_are_four():
-    with pytest.raises(ValueError, match="holds, does not hold, undecided, not run"):
+    with pytest.raises(ValueError, match="holds, does not hold, undecided, partly run, not run"):
         Verdict("maybe", "")
 
 
@@ -32,7 +32,9 @@ def test_outcomes_are_four():
         (["holds", "holds"], "holds"),
         (["holds", "undecided"], "undecided"),
         (["undecided", "does not hold", "holds"], "does not hold"),
-        (["holds", "not run"], "not run"),
+        (["holds", "not run"], "partly run"),
+        (["holds", "partly run"], "partly run"),
+        (["not run", "not run"], "not run"),
         ([], "not run"),
     ],
 )
@@ -103,14 +105,14 @@ def test_one_contradiction_among_many_comparisons_is_corrected_for():
 def test_what_is_only_partly_run_holds_no_claim():
     frame = measured({"a": 50.0, "b": 40.0})
     partly = more_accurate(frame, [("a", "b"), ("a", "missing")])
-    assert partly.outcome == "not run" and partly.evidence.startswith("1 of 2 hold; a - b: +10.0")
+    assert partly.outcome == "partly run" and partly.evidence.startswith("1 of 2 hold; a - b: +10.0")
     assert more_accurate(frame, [("b", "a"), ("a", "missing")]).outcome == "does not hold"
 
 
 def test_the_least_certain_comparisons_are_spelt_out():
     rows = {"a": 90.0} | {f"b{i}": 80.0 - 10 * i for i in range(6)}
     verdict = more_accurate(measured(rows), [("a", row) for row in rows if row != "a"])
-    assert verdict.evidence.startswith("6 of 6 hold; ") and verdict.evidence.endswith("2 more are surer")
+    assert verdict.evidence.startswith("6 of 6 hold; ") and verdict.evidence.endswith("the other 2 are less uncertain")
     assert "a - b0: " in verdict.evidence and "a - b5: " not in verdict.evidence
 
 
@@ -118,7 +120,7 @@ def test_slopes_are_those_of_least_squares():
     xs, ys = [0.0, 1.0, 2.0, 4.0, 6.0], [3.0, 5.0, 4.0, 9.0, 8.0]
     assert np.dot(slope(xs), ys) == pytest.approx(np.polyfit(xs, ys, 1)[0])
     frame = measured({"n0": 40.0, "n1": 44.0, "n2": 48.0}, noise=(0, 0, 0))
-    assert rising(frame, {"n0": 0, "n1": 1, "n2": 2}, "module").evidence.startswith("slope a module: +4.0 ± ")
+    assert rising(frame, {"n0": 0, "n1": 1, "n2": 2}, "module").evidence.startswith("slope per module: +4.0 ± ")
     assert rising(frame, {"n0": 2, "n1": 1, "n2": 0}, "module").outcome == "does not hold"
 
 

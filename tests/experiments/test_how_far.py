@@ -105,6 +105,8 @@ def outcomes(values):
 def test_claims_come_out_as_their_numbers_say(changed, refuted):
     assert [i for i, said in enumerate(outcomes(as_expected() | changed)) if said != "holds"] == refuted
     assert TABLE.judge(NOTHING)["outcome"].tolist() == ["not run"] * 6
+    some = {name: value for name, value in as_expected().items() if name.startswith("trn")}
+    assert outcomes(some | changed)[0] == ("does not hold" if 0 in refuted else "partly run")
 
 
 @pytest.mark.parametrize(("one", "other", "axis"), [("left", "right", 1), ("up", "down", 0)])

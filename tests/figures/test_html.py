@@ -106,6 +106,9 @@ def test_the_scorecard_links_chapters_and_counts_claims():
     card = soup(html.scorecard([(table, judged)], "../notebooks"))
     assert card.a["href"] == "../notebooks/01_toy_failure.html" and "toys & such" in card.summary.text
     assert [badge.text for badge in card.summary.select(".counts .outcome")] == ["2 hold"]
+    other = judge_all([claim("e", Verdict("does not hold", ""))], pd.DataFrame())
+    total, *lines = soup(html.scorecard([(table, judged), (table, other)], "../notebooks")).select(".scoreline")
+    assert [badge.text for badge in total.select(".outcome")] == ["2 hold", "1 does not hold"] and len(lines) == 2
 
 
 def test_a_film_moves_and_has_a_still_for_those_who_want_none():
