@@ -94,6 +94,8 @@ def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Fi
 def heat_maps(grids: Mapping[str, pd.DataFrame], missing: Mapping[str, str]) -> Figure:
     """Annotated grids of accuracy side by side, by name, each with its own colours; the best of each row is framed.
 
+    No cell is framed in a row whose own cell, that on the diagonal, is missing.
+
     Args:
         grids: names of index and columns label the axes.
         missing: what stands in cells without a number.
@@ -119,7 +121,7 @@ def heat_maps(grids: Mapping[str, pd.DataFrame], missing: Mapping[str, str]) -> 
             value = float(values[i, j])
             if np.isnan(value):
                 axis.text(j + 0.5, i + 0.5, missing[name], ha="center", va="center", fontsize=9, color="0.4")
-            elif value == np.nanmax(values[i]):
+            elif value == np.nanmax(values[i]) and not np.isnan(grid.iloc[i].get(grid.index[i], 0.0)):
                 axis.add_patch(Rectangle((j, i), 1, 1, fill=False, edgecolor="red", linewidth=2))
         axis.set_title(name)
         axis.grid(False)

@@ -44,27 +44,25 @@ def contact_sheet(clips: Mapping[str, np.ndarray], columns: int = 8, side: int =
 def arrows(
     frames: np.ndarray,
     query: tuple[int, int, int],
-    targets: Sequence[tuple[int, int, int]],
-    weights: Sequence[float],
-    title: str,
-    colour: str = "red",
+    looks: Mapping[str, tuple[Sequence[tuple[int, int, int]], Sequence[float]]],
 ) -> Figure:
-    """Frames (T, H, W, 3) side by side, arrows from a query (t, h, w) to targets, as opaque as their weights."""
-    figure, axis = plt.subplots(figsize=(8, 2.4))
-    W = _side_by_side(axis, frames)
-    start = (query[0] * W + query[2], query[1])
-    strongest = max(weights, default=0.0) or 1.0
-    for (t, h, w), weight in zip(targets, weights, strict=True):
-        share = weight / strongest
-        axis.annotate(
-            "",
-            xy=(t * W + w, h),
-            xytext=start,
-            arrowprops={"arrowstyle": "-|>", "color": colour if weight else "tab:blue", "alpha": 0.25 + 0.75 * share},
-        )
-    axis.plot(*start, "o", color="gold", markersize=5)
-    axis.set(xticks=[], yticks=[], title=title)
-    axis.grid(False)
+    """Frames (T, H, W, 3) side by side, a row for each title: arrows from a query (t, h, w) to weighted targets.
+
+    Red arrows are as opaque as weights are large, blue ones have none.
+    """
+    figure, axes = plt.subplots(len(looks), 1, figsize=(8, 2.3 * len(looks)), squeeze=False)
+    for axis, (title, (targets, weights)) in zip(axes[:, 0], looks.items(), strict=True):
+        W = _side_by_side(axis, frames)
+        start = (query[0] * W + query[2], query[1])
+        strongest = max(weights, default=0.0) or 1.0
+        for (t, h, w), weight in zip(targets, weights, strict=True):
+            colour, alpha = "red" if weight else "tab:blue", 0.25 + 0.75 * weight / strongest
+            style = {"arrowstyle": "-|>", "color": colour, "alpha": alpha}
+            axis.annotate("", xy=(t * W + w, h), xytext=start, arrowprops=style)
+        axis.plot(*start, "o", color="gold", markersize=5)
+        axis.set(xticks=[], yticks=[])
+        axis.set_title(title, fontsize=11)
+        axis.grid(False)
     return figure
 
 
@@ -113,41 +111,63 @@ def one_position(
     return figure
 
 
-def proposals(clip: np.ndarray, seen: Look, place: tuple[int, int, int], near: np.ndarray | None = None) -> Figure:
-    """A clip and what a CP module does with it, as Figures 5 and 11 to 13 of the paper.
+# Of a module: what it does with a clip, the position that is asked about, and which pairs of positions are true.
+Asked = tuple[Look, tuple[int, int, int], np.ndarray | None]
 
-    Arrows lead from a position to its proposals: red to those that win in some channel, blue to the others, with a ring
-    around those that are true. Below, how far the module changes the features, by L1 distance.
+
+def proposals(clip: np.ndarray, asked: Sequence[Asked], columns: int = 4) -> Figure:
+    """A clip and what CP modules do with it, a row for each, as Figures 5 and 11 to 13 of the paper.
+
+    On the left arrows lead from a position to its proposals: red to those that win in some channel, blue to the others,
+    with a ring around those that are true. On the right, how far the module changes the features, by L1 distance.
 
     Args:
         clip: (T, S, S, 3) uint8.
-        seen: of `cpnet.models.look.look`.
-        place: frame, row and column of the position, at the resolution of the search.
-        near: (N, N) of `cpnet.standins.truth.Truth.near`.
+        asked: of each module, `cpnet.models.look.look`; frame, row and column of the position, at the resolution of the
+            search; and (N, N) of `cpnet.standins.truth.Truth.near`, if it is known.
+        columns: number of frames beside each other.
     """
-    T, S = clip.shape[:2]
+    figure, axes = plt.subplots(len(asked), 2, figsize=(10, 2.7 * len(asked)), squeeze=False)
+    for (left, right), (seen, place, near) in zip(axes, asked, strict=True):
+        _draw_proposals(left, clip, seen, place, near, columns)
+        change = (seen.after - seen.before).abs().sum(0).numpy()  # (T, H, W)
+        right.imshow(_tiled(change, columns), cmap="inferno", interpolation="nearest")
+        for axis, tile in ((left, clip), (right, change)):
+            axis.set(xticks=[], yticks=[])
+            axis.grid(visible=False)
+            for column in range(1, columns):
+                axis.axvline(column * tile.shape[2] - 0.5, color="white", linewidth=2)
+            for line in range(1, -(-len(tile) // columns)):
+                axis.axhline(line * tile.shape[1] - 0.5, color="white", linewidth=2)
+        left.set_title(f"{seen.module}: proposals", fontsize=11)
+        right.set_title(f"{seen.module}: change of the features", fontsize=11)
+    return figure
+
+
+def _draw_proposals(
+    axis: Axes, clip: np.ndarray, seen: Look, place: tuple[int, int, int], near: np.ndarray | None, columns: int
+) -> None:
+    S = clip.shape[1]
     _, h, w = seen.size
+    axis.imshow(_tiled(clip, columns), interpolation="nearest")
     number = int(np.ravel_multi_index(place, seen.size))
-    figure, (above, below) = plt.subplots(2, 1, figsize=(11, 3.1))
-    above.imshow(np.hstack([*clip]), interpolation="nearest")
 
     def centre(n: int) -> tuple[float, float]:
         t, r, c = np.unravel_index(n, seen.size)
-        return t * S + c * S / w, r * S / h  # as strided convolutions have it, in the coordinates of imshow
+        return t % columns * S + c * S / w, t // columns * S + r * S / h  # as strided convolutions have it
 
     for other, wins in zip(seen.indices[number].tolist(), seen.wins[number].tolist(), strict=True):
-        style = {"arrowstyle": "-|>", "color": "tab:red" if wins else "tab:blue", "shrinkA": 0, "shrinkB": 0}
-        above.annotate("", xy=centre(other), xytext=centre(number), arrowprops=style)
+        colour = "tab:red" if wins else "tab:blue"
+        style = {"arrowstyle": "-|>", "color": colour, "shrinkA": 0, "shrinkB": 0, "linewidth": 1.8}
+        axis.annotate("", xy=centre(other), xytext=centre(number), arrowprops=style)
         if near is not None and near[number, other]:
-            above.plot(*centre(other), "o", markersize=9, markerfacecolor="none", markeredgecolor="lime")
-    above.plot(*centre(number), "o", color="gold", markeredgecolor="black", markersize=6)
-    change = (seen.after - seen.before).abs().sum(0).numpy()  # (T, H, W)
-    below.imshow(np.hstack([*change]), cmap="inferno", interpolation="nearest")
-    for axis in (above, below):
-        axis.set(xticks=[], yticks=[])
-        axis.grid(visible=False)
-    for t in range(1, T):
-        above.axvline(t * S - 0.5, color="white", linewidth=2)
-        below.axvline(t * change.shape[2] - 0.5, color="white", linewidth=2)
-    above.set_title(seen.module, fontsize=11)
-    return figure
+            axis.plot(*centre(other), "o", markersize=10, markerfacecolor="none", markeredgecolor="lime")
+    axis.plot(*centre(number), "o", color="gold", markeredgecolor="black", markersize=7)
+
+
+def _tiled(frames: np.ndarray, columns: int) -> np.ndarray:
+    """Frames (T, H, W, ...) in rows of so many; the last row is filled with zeros."""
+    missing = -len(frames) % columns
+    filled = np.concatenate([frames, np.zeros((missing, *frames.shape[1:]), frames.dtype)])
+    rows = [np.concatenate([*filled[i : i + columns]], axis=1) for i in range(0, len(filled), columns)]
+    return np.concatenate(rows)
