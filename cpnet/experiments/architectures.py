@@ -222,7 +222,7 @@ TABLE = Table(
                 f"CPNet has fewer parameters than {other}",
                 "paper",
                 SMALLER,
-                partial(_smaller, table="6", row="CPNet (ours), 6 CP modules", other=row),
+                partial(_smaller, table="6", row="CPNet, 6 CP modules", other=row),
             )
             for other, row in (
                 ("NL C2D on ResNet-18", "NL C2D Net, 6 NL blocks [33]"),
@@ -234,7 +234,7 @@ TABLE = Table(
             "CPNet has fewer parameters than NL C2D on ResNet-101",
             "paper",
             SMALLER,
-            partial(_smaller, table="4", row="CPNet C2D ResNet-101 (ours)", other="NL C2D ResNet-101 [33]"),
+            partial(_smaller, table="4", row="CPNet C2D ResNet-101", other="NL C2D ResNet-101 [33]"),
         ),
         Claim(
             "CPNet on ResNet-34 has less than half the parameters of Two-stream TRN",
@@ -243,7 +243,7 @@ TABLE = Table(
             partial(
                 _smaller,
                 table="5(a)",
-                row="CPNet Res34, 5 CP (ours)",
+                row="CPNet Res34, 5 CP",
                 other="trn_two_stream",
                 printed="table5a",
                 part=0.5,
@@ -253,13 +253,13 @@ TABLE = Table(
             "CPNet on ResNet-18 has less than half the parameters of MultiScale TRN",
             "paper",
             f"{SMALLER}; those of MultiScale TRN as printed",
-            partial(_smaller, table="5(a)", row="CPNet Res18, 5 CP (ours)", other="trn", printed="table5a", part=0.5),
+            partial(_smaller, table="5(a)", row="CPNet Res18, 5 CP", other="trn", printed="table5a", part=0.5),
         ),
         Claim(
             "CPNet is smaller than every published model it is compared with on Jester",
             "paper",
             f"{SMALLER}; those of TPRN, the smallest of them, as printed",
-            partial(_smaller, table="5(b)", row="CPNet Res34, 5 CP (ours)", other="tprn", printed="table5b"),
+            partial(_smaller, table="5(b)", row="CPNet Res34, 5 CP", other="tprn", printed="table5b"),
         ),
         Claim(
             "ARTNet has as many parameters as C3D",

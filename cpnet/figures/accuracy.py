@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cpnet.figures.parts import bars, say_not_run
+from cpnet.figures.parts import bars, colours, say_not_run
 
 KINDS = ("motion", "nothing moves", "appearance", "not known")  # what decides classes
 
@@ -52,8 +52,9 @@ def accuracy_by_displacement(curves: Mapping[str, pd.DataFrame], reaches: Mappin
     for axis, (title, frame) in zip(axes.flat, curves.items(), strict=False):
         axis.axvspan(min(reaches[title] + 0.5, 10.6), 10.6, color="0.88", zorder=0)
         axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
-        sns.lineplot(frame, x="step", y="top1", errorbar=None, ax=axis, color="C0")
-        sns.scatterplot(frame, x="step", y="top1", ax=axis, color="C0", s=22)
+        colour = colours([title])[title]
+        sns.lineplot(frame, x="step", y="top1", errorbar=None, ax=axis, color=colour)
+        sns.scatterplot(frame, x="step", y="top1", ax=axis, color=colour, s=22)
         if frame.empty:
             say_not_run(axis)
         axis.set(xlim=(0.4, 10.6), ylim=(0, 105), xlabel="px a frame", ylabel="top-1, %")
@@ -65,16 +66,19 @@ def accuracy_by_displacement(curves: Mapping[str, pd.DataFrame], reaches: Mappin
 def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Figure:
     """Accuracy, the paper's in the left panel and ours in the right one: means, bars of one deviation, and every run.
 
+    Both axes span the same number of points, so that effects compare by eye.
+
     Args:
         frame: of `cpnet.experiments.table.Table.long_form`.
         x, hue: its columns to set apart by place and by colour.
     """
-    names, colours = list(dict.fromkeys(frame[x])), list(dict.fromkeys(frame[hue])) if hue else None
+    names, hues = list(dict.fromkeys(frame[x])), list(dict.fromkeys(frame[hue])) if hue else None
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.6 if hue is None else 4.2))
     for axis, source in zip(axes, ("paper", "ours"), strict=True):
         part = frame[frame["source"] == source]
-        shared = {"data": part, "x": x, "y": "value", "order": names, "hue": hue, "hue_order": colours, "ax": axis}
-        dodge = 0.8 * (len(colours) - 1) / len(colours) if colours else False  # where stripplot has its points
+        shared = {"data": part, "x": x, "y": "value", "order": names, "hue": hue, "hue_order": hues, "ax": axis}
+        shared["palette"] = colours(hues) if hues else None
+        dodge = 0.8 * (len(hues) - 1) / len(hues) if hues else False  # where stripplot has its points
         sns.pointplot(
             **shared, errorbar="sd", dodge=dodge, linestyle="" if hue else "-", capsize=0.06, err_kws={"linewidth": 1.5}
         )
@@ -86,8 +90,13 @@ def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Fi
         axis.tick_params(axis="x", labelsize=10)
         if axis.get_legend():
             axis.get_legend().remove()
+    span = max(frame.groupby("source")["value"].agg(lambda values: values.max() - values.min()).max(), 1.0)
+    for axis, source in zip(axes, ("paper", "ours"), strict=True):
+        values = frame.loc[frame["source"] == source, "value"]
+        if len(values):
+            axis.set_ylim(*(values.agg(["min", "max"]).mean() + np.array([-0.6, 0.6]) * span))
     if hue:
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(colours or []))
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(hues or []))
     return figure
 
 

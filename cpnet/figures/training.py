@@ -9,10 +9,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cpnet.figures.parts import say_not_run
+from cpnet.figures.parts import colours, say_not_run
 
 NAMES = {"nl": "I3D NL Net", "artnet": "ARTNet", "trn": "TRN", "cpnet": "CPNet"}
-COLOURS = dict(zip(NAMES, sns.color_palette("colorblind", len(NAMES)), strict=True))
 
 
 def learning_curves(curves: pd.DataFrame, chance: float) -> Figure:
@@ -25,7 +24,7 @@ def learning_curves(curves: pd.DataFrame, chance: float) -> Figure:
     figure, axes = plt.subplots(1, len(rows), figsize=(2.6 * len(rows), 2.8), sharey=True, squeeze=False)
     for axis, row in zip(axes[0], rows, strict=True):
         for _, run in curves[curves["row"] == row].groupby("seed"):
-            axis.plot(run["epoch"], run["val_top1"], color=COLOURS[row], alpha=0.7, linewidth=1.5)
+            axis.plot(run["epoch"], run["val_top1"], color=colours([row])[row], alpha=0.7, linewidth=1.5)
         axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
         axis.set(title=NAMES[row], xlabel="epoch", ylim=(0, 103))
     axes[0, 0].set_ylabel("validation top-1, %")
@@ -69,7 +68,8 @@ def accuracy_by_epoch(curves: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
     titles = points["row"].map(rows).rename("model")
     shown = [title for title in rows.values() if title in set(titles)]
     figure, axis = plt.subplots(figsize=(7, 3.4))
-    sns.lineplot(points, x="epoch", y="val_top1", hue=titles, hue_order=shown, marker="o", errorbar="sd", ax=axis)
+    style = {"palette": colours(shown), "marker": "o", "errorbar": "sd"}
+    sns.lineplot(points, x="epoch", y="val_top1", hue=titles, hue_order=shown, ax=axis, **style)
     axis.set(xlabel="epoch", ylabel="validation top-1, %", ylim=(None, 101))
     if shown:
         axis.legend(title="", loc="lower right")
@@ -89,7 +89,7 @@ def losses(curves: pd.DataFrame, rows: Mapping[str, str], frames: Sequence[int])
     figure, axes = plt.subplots(1, len(rows), figsize=(5 * len(rows), 3.4), sharey=True, squeeze=False)
     for axis, (row, title) in zip(axes[0], rows.items(), strict=True):
         for _, run in curves[curves["row"] == row].groupby("seed"):
-            axis.plot(run["epoch"], run["train_loss"], color="C0", alpha=0.7, marker=".")
+            axis.plot(run["epoch"], run["train_loss"], color=colours([title])[title], alpha=0.7, marker=".")
             _mark_phases(axis, run["phase"].tolist())
             for number, start in zip(frames, run.groupby("phase")["epoch"].min(), strict=False):
                 place = {"transform": axis.get_xaxis_transform(), "rotation": 90, "va": "top", "fontsize": 9}

@@ -10,6 +10,8 @@ STATUSES = ("printed", "inferred", "lost")
 def read_table(name: str) -> pd.DataFrame:
     """A table of the paper, tidy; `text` is the value as printed, `value` the number, NaN where it is lost.
 
+    Models go by their printed names but for "(ours)", which in this book would mean the book's.
+
     Raises:
         ValueError: no such table.
     """
@@ -20,9 +22,10 @@ def read_table(name: str) -> pd.DataFrame:
     with file.open() as lines:
         table = pd.read_csv(lines, dtype=str, keep_default_na=False)
     table = table.rename(columns={"value": "text"})
+    table["model"] = table["model"].str.replace(" (ours)", "", case=False, regex=False)
     return table.assign(value=pd.to_numeric(table["text"].where(table["text"] != "")))
 
 
 def model_names(table: str) -> dict[str, str]:
-    """{row: model, as the table prints it}, in its order."""
+    """{row: model, as `read_table` names it}, in its order."""
     return dict(read_table(table).drop_duplicates("row").set_index("row")["model"])

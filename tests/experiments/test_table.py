@@ -19,17 +19,17 @@ def test_lost_and_inferred_cells_are_marked_and_ours_stand_beside():
     frame = measured({"c2d_step12": 1.0, "cpnet_step12": 61.0}, seeds=(0, 1), noise=(1, -1, 0))
     table = TABLE.side_by_side(frame, COLUMNS, ["c3d", "cpnet"])
     assert table.loc["C3D"].tolist() == [0, "lost", "not run", "lost", "not run"]
-    assert table.loc["CPNet (Ours)"].tolist() == [2, "61.1", "61.0 ± 1.4", "86.5*", "not run"]
+    assert table.loc["CPNet"].tolist() == [2, "61.1", "61.0 ± 1.4", "86.5*", "not run"]
 
 
 def test_numbers_one_a_line_leave_out_what_is_lost_or_not_run():
     frame = measured({"c2d_step12": 1.0, "cpnet_step12": 61.0}, seeds=(0, 1), noise=(1, -1, 0))
     lines = TABLE.long_form(frame, COLUMNS, ["c3d", "cpnet"])
     assert lines.drop(columns="row").to_numpy().tolist() == [
-        ["paper", "CPNet (Ours)", "top-1", 61.1],
-        ["ours", "CPNet (Ours)", "top-1", 62.0],
-        ["ours", "CPNet (Ours)", "top-1", 60.0],
-        ["paper", "CPNet (Ours)", "top-5", 86.5],
+        ["paper", "CPNet", "top-1", 61.1],
+        ["ours", "CPNet", "top-1", 62.0],
+        ["ours", "CPNet", "top-1", 60.0],
+        ["paper", "CPNet", "top-5", 86.5],
     ]
     assert set(TABLE.long_form(NOTHING)["source"]) == {"paper"}
 

@@ -150,7 +150,7 @@ def test_table_3d():
     seeing = comparison(9.0, 4.0, [("cpnet_step4", "shuffled", 59.0)])
     assert outcomes(table3d.TABLE, seeing)[5] == "does not hold"
     table = table3d.TABLE.side_by_side(comparison(9.0, 4.0))
-    assert table.loc["CPNet (Ours)", "top-1, 1/4, 25x10, paper"] == "64.9"
+    assert table.loc["CPNet", "top-1, 1/4, 25x10, paper"] == "64.9"
     assert table.loc["C3D", "top-1, 1/12, 1x1, paper"] == "lost" and table.loc["C3D", "seeds"] == 3
     assert outcomes(table3d.TABLE, NOTHING) == ["not run"] * 7
     heavy = comparison(9.0, 4.0, weights=dict.fromkeys(table3d.TABLE.rows, 3))
