@@ -31,7 +31,7 @@ def seeds(row: str, profile: str) -> Sequence[int]:
 
 def two_modules(k: int, profile: str, seed: int) -> VideoTraining:
     """Two modules at res4: with k 8 it stands in Tables 3(a), (b) and (c), and is one training, tested with every k."""
-    every_k = SINGLE_CLIP | {f"k{test}": Protocol(k=test) for test in K_VALUES}
+    every_k = SINGLE_CLIP | {f"k{test}": Protocol(k=test) for test in sorted({*K_VALUES, k})}
     return kinetics(Network("cpnet_resnet18", positions="2", k=k), profile, seed, every_k)
 
 

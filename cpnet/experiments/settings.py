@@ -73,9 +73,9 @@ class Knobs(NamedTuple):
 # Of each family of networks at each frame step, the best of its trials (see `trials`); a guess until all are stored.
 KINETICS_KNOBS = {
     ("c2d", 12): Knobs(4e-3),
-    ("c3d", 12): Knobs(2e-3),
-    ("nl", 12): Knobs(2e-3),
-    ("artnet", 12): Knobs(2e-3),
+    ("c3d", 12): Knobs(8e-3),
+    ("nl", 12): Knobs(8e-3),
+    ("artnet", 12): Knobs(4e-3),
     ("cpnet", 12): Knobs(4e-3, 32.0),
     ("c2d", 4): Knobs(2e-3),
     ("c3d", 4): Knobs(2e-3),

@@ -13,6 +13,7 @@ from cpnet.figures.accuracy import (
     gains,
     heat_maps,
     paper_beside_ours,
+    top1_by_motion,
 )
 from cpnet.figures.frames import arrows, clips, contact_sheet, one_position, proposals
 from cpnet.figures.measurements import costs, growth, shares_by_k, shares_of_modules, speed, top1_by_share
@@ -39,6 +40,7 @@ __all__ = [
     "shares_by_k",
     "shares_of_modules",
     "speed",
+    "top1_by_motion",
     "top1_by_share",
     "training_curves",
     "use_style",

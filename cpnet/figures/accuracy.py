@@ -44,9 +44,9 @@ def accuracy_by_displacement(curves: Mapping[str, pd.DataFrame], reaches: Mappin
         reaches: the largest displacement that the network can see, computed beforehand.
         chance: drawn dotted.
     """
-    columns = 4
+    columns = 3
     rows = -(-len(curves) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(8, 2 * rows + 0.4), sharex=True, sharey=True)
+    figure, axes = plt.subplots(rows, columns, figsize=(7, 2 * rows + 0.4), sharex=True, sharey=True)
     for axis in axes.flat[len(curves) :]:
         axis.set_visible(False)
     for axis, (title, frame) in zip(axes.flat, curves.items(), strict=False):
@@ -60,6 +60,28 @@ def accuracy_by_displacement(curves: Mapping[str, pd.DataFrame], reaches: Mappin
         axis.set(xlim=(0.4, 10.6), ylim=(0, 105), xlabel="px a frame", ylabel="top-1, %")
         axis.set_title(title.replace(", ", ",\n", 1), fontsize=10)
         axis.set_xticks(range(2, 11, 2))
+    return figure
+
+
+def top1_by_motion(frame: pd.DataFrame, names: Mapping[str, str], guessing: float) -> Figure:
+    """Top-1 by how far things move, a line for each network: means over seeds, and bars of one deviation.
+
+    Args:
+        frame: of `cpnet.experiments.by_displacement.by_displacement`.
+        names: of the rows that are drawn.
+        guessing: drawn dotted.
+    """
+    drawn = frame[frame["row"].isin(names)].assign(network=lambda f: f["row"].map(names))
+    shown = [name for name in names.values() if name in set(drawn["network"])]
+    figure, axis = plt.subplots(figsize=(7, 3.4))
+    style = {"palette": colours(shown), "hue_order": shown, "marker": "o", "errorbar": "sd", "err_style": "bars"}
+    sns.lineplot(drawn, x="px", y="top1", hue="network", ax=axis, **style)
+    axis.axhline(guessing, color="0.4", linestyle=":", linewidth=1)
+    axis.set(xlabel="px between frames", ylabel="top-1, %", ylim=(0, 105), xlim=(0, None))
+    if shown:
+        axis.legend(title="", ncols=2)
+    else:
+        say_not_run(axis)
     return figure
 
 
@@ -101,7 +123,7 @@ def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Fi
 
 
 def heat_maps(grids: Mapping[str, pd.DataFrame], missing: Mapping[str, str]) -> Figure:
-    """Annotated grids of accuracy side by side, by name, each with its own colours; the best of each row is framed.
+    """Annotated grids of accuracy, by name, each with its own colours; the best of each row is framed.
 
     No cell is framed in a row whose own cell, that on the diagonal, is missing.
 
@@ -110,9 +132,9 @@ def heat_maps(grids: Mapping[str, pd.DataFrame], missing: Mapping[str, str]) -> 
         missing: what stands in cells without a number.
     """
     rows, columns = next(iter(grids.values())).shape
-    size = (1.5 + 0.75 * columns * len(grids), 1.2 + 0.55 * rows)
-    figure, axes = plt.subplots(1, len(grids), figsize=size, squeeze=False)
-    for axis, (name, grid) in zip(axes[0], grids.items(), strict=True):
+    size = (1.2 + 0.85 * columns, (1.0 + 0.5 * rows) * len(grids))  # one above the other, to be read on a phone
+    figure, axes = plt.subplots(len(grids), 1, figsize=size, squeeze=False)
+    for axis, (name, grid) in zip(axes[:, 0], grids.items(), strict=True):
         bounds = {"vmin": 0, "vmax": 1} if grid.isna().all(axis=None) else {}  # with nothing to take them from
         sns.heatmap(
             grid,

@@ -137,14 +137,15 @@ def displacements(name: Dataset, size: int, num_frames: int, frame_step: int, vi
         videos: number of videos.
     """
     moving = [label for label, chosen in VIDEOS[name].CLASSES.items() if chosen.decided_by == "motion"]
-    found = []
-    for film in compose_clips(name, [moving[i % len(moving)] for i in range(videos)]):
-        T, H, W = film.shape
-        (clip,) = even_clips(T, num_frames, frame_step, 1, "symmetric")
-        corners = film.corners()[:, clip] * size / min(H, W)  # (layers, frames, 4, 2)
-        moved = np.linalg.norm(np.diff(corners, axis=1), axis=-1).mean(-1)  # (layers, frames - 1)
-        found.append(moved.max())
-    return np.array(found)
+    films = compose_clips(name, [moving[i % len(moving)] for i in range(videos)])
+    clips = ((film, even_clips(film.shape[0], num_frames, frame_step, 1, "symmetric")[0]) for film in films)
+    return np.array([largest_step(film, clip, size) for film, clip in clips])
+
+
+def largest_step(film: Film, clip: Sequence[int], size: int) -> float:
+    """Pixels by which the fastest thing of a film moves between frames of a clip, the short side being `size`."""
+    corners = film.corners()[:, clip] * size / min(film.shape[1:])  # (layers, frames, 4, 2)
+    return float(np.linalg.norm(np.diff(corners, axis=1), axis=-1).mean(-1).max())
 
 
 def displacement_table(clips: dict[str, tuple[Dataset, int, int, int]]) -> pd.DataFrame:
