@@ -74,14 +74,14 @@ def top1_by_motion(frame: pd.DataFrame, names: Mapping[str, str], guessing: floa
     drawn = frame[frame["row"].isin(names)].assign(network=lambda f: f["row"].map(names))
     shown = [name for name in names.values() if name in set(drawn["network"])]
     figure, axis = plt.subplots(figsize=(7, 3.4))
+    if not shown:
+        say_not_run(axis)
+        return figure
     style = {"palette": colours(shown), "hue_order": shown, "marker": "o", "errorbar": "sd", "err_style": "bars"}
     sns.lineplot(drawn, x="px", y="top1", hue="network", ax=axis, **style)
     axis.axhline(guessing, color="0.4", linestyle=":", linewidth=1)
     axis.set(xlabel="px between frames", ylabel="top-1, %", ylim=(0, 105), xlim=(0, None))
-    if shown:
-        axis.legend(title="", ncols=2)
-    else:
-        say_not_run(axis)
+    axis.legend(title="", ncols=2)
     return figure
 
 

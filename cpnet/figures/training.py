@@ -68,10 +68,10 @@ def accuracy_by_epoch(curves: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
     titles = points["row"].map(rows).rename("model")
     shown = [title for title in rows.values() if title in set(titles)]
     figure, axis = plt.subplots(figsize=(7, 3.4))
-    style = {"palette": colours(shown), "marker": "o", "errorbar": "sd"}
-    sns.lineplot(points, x="epoch", y="val_top1", hue=titles, hue_order=shown, ax=axis, **style)
-    axis.set(xlabel="epoch", ylabel="validation top-1, %", ylim=(None, 101))
     if shown:
+        style = {"palette": colours(shown), "marker": "o", "errorbar": "sd"}
+        sns.lineplot(points, x="epoch", y="val_top1", hue=titles, hue_order=shown, ax=axis, **style)
+        axis.set(xlabel="epoch", ylabel="validation top-1, %", ylim=(None, 101))
         axis.legend(title="", loc="lower right")
     else:
         say_not_run(axis)
