@@ -153,7 +153,7 @@ def test_names_are_sorted_and_can_be_filtered():
 def test_unknown_names_and_arguments_are_refused_with_what_there_is():
     with pytest.raises(ValueError, match=r"resnet999.*cpnet_toy"):
         create_model("resnet999")
-    with pytest.raises(ValueError, match=r"cpnet_toy takes no argument kk: it takes kernels, .*k, hidden"):
+    with pytest.raises(ValueError, match=r"cpnet_toy takes no argument kk: it takes kernels, .*k, stride"):
         create_model("cpnet_toy", kk=3)
     with pytest.raises(ValueError, match=r"c2d_resnet18 takes no argument k: it takes num_classes"):
         create_model("c2d_resnet18", k=3)
