@@ -3,8 +3,8 @@
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,14 @@ from cpnet.bench.timing import relative
 from cpnet.data.clips import random_clip
 from cpnet.data.decode import Backend
 from cpnet.data.isolated import IsolatedDecoder
-from cpnet.data.layouts import Dataset, read_index
+from cpnet.data.layouts import Dataset, Index
 from cpnet.data.loader import training_batches
 from cpnet.data.transforms import clip_generator
 from cpnet.data.videos import TrainingClips
 
 ALONE = "decoding alone"
 HEIGHTS: dict[Dataset, int] = {"kinetics": 256, "something": 240, "jester": 100}  # of frames, as distributed
-BACKENDS: dict[Dataset, tuple[Backend, ...]] = {
+BACKENDS: dict[str, tuple[Backend, ...]] = {
     "kinetics": ("decord", "pyav"),
     "something": ("decord", "pyav"),
     "jester": ("decord",),  # which reads no folder of JPEG files: Pillow does
@@ -28,8 +28,7 @@ BACKENDS: dict[Dataset, tuple[Backend, ...]] = {
 
 
 def measure_data(
-    dataset: Dataset,
-    root: Path,
+    index: Index,
     clips: int,
     workers: Sequence[int],
     repeats: int,
@@ -38,8 +37,7 @@ def measure_data(
     """Clips a second, from the first clip of an epoch on: the start of workers and decoders, seconds, is left out.
 
     Args:
-        dataset: layout of the data set in `root`.
-        root: folder of annotations and videos.
+        index: of videos to train on.
         clips: number of clips in an epoch.
         workers: numbers of loader processes.
         repeats: epochs to take the median of, after one that is not timed.
@@ -51,16 +49,15 @@ def measure_data(
     if clips < 2:
         raise ValueError(f"clips={clips}: give 2 or more, as time is taken from the first clip on")
     num_frames, frame_step, size = shape
-    index = read_index(dataset, root, "train")
-    index.videos = index.videos[:clips]
+    index = replace(index, videos=index.videos[:clips])
     frames = []
-    for backend in BACKENDS[dataset]:
+    for backend in BACKENDS[index.dataset]:
         read = IsolatedDecoder(backend)  # in a process of its own: decord and PyAV clash in one
         loaded = TrainingClips(index, num_frames=num_frames, frame_step=frame_step, size=size, read=read)
         epochs: dict[str, Callable[[int], Iterable[object]]] = {ALONE: partial(_decode, loaded)}
         epochs |= {f"{n} workers": partial(training_batches, loaded, 1, workers=n) for n in workers}
-        decoder = "JPEG" if dataset == "jester" else backend
-        frame = pd.DataFrame({"dataset": dataset, "decoder": decoder, "candidate": list(epochs)})
+        decoder = "JPEG" if index.dataset == "jester" else backend
+        frame = pd.DataFrame({"dataset": index.dataset, "decoder": decoder, "candidate": list(epochs)})
         frame["clips/s"] = [_rate(epoch, repeats) for epoch in epochs.values()]
         frames.append(relative(frame, ALONE, "clips/s"))
     return pd.concat(frames, ignore_index=True)

@@ -29,11 +29,13 @@ def bench_data(
     """
     if (dataset is None) != (root is None):
         raise ValueError("give --dataset and --root together, or neither")
-    if dataset is not None and root is not None:
-        print(read_index(dataset, root, "train").summary())
+    own = None if dataset is None or root is None else read_index(dataset, root, "train")
+    if own is not None:
+        print(own.summary())
     start("cpu", None, repeats)
     with TemporaryDirectory() as folder:
         for name in data.HEIGHTS if dataset is None else [dataset]:
-            if root is None:
+            if own is None:
                 render(name, Path(folder, name), train=clips, val=0, size=data.HEIGHTS[name], progress=False)
-            show(data.measure_data(name, root or Path(folder, name), clips, workers, repeats))
+            index = own or read_index(name, Path(folder, name), "train")
+            show(data.measure_data(index, clips, workers, repeats))

@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 
 from cpnet import results
-from cpnet.data.clips import even_clips
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.claims import Measured
+from cpnet.experiments.correspondences import filmed, validation_clips
+from cpnet.experiments.gains import decided_by
 from cpnet.experiments.run import Run, records
-from cpnet.standins import class_table
 from cpnet.standins.truth import largest_step
-from cpnet.standins.write import clips_of, film_of
 
 
 def steps_of_videos(training: VideoTraining, count: int) -> np.ndarray:
@@ -20,14 +19,11 @@ def steps_of_videos(training: VideoTraining, count: int) -> np.ndarray:
 
     NaN where something else than motion decides the class.
     """
-    spec, phase, data = training.data.rendered, training.recipe.phases[-1], training.data
+    spec = training.data.rendered
     assert spec is not None
-    decided_by, found = class_table(spec.name)["decided by"], np.full(count, np.nan)
-    for i, clip in enumerate([clip for clip in clips_of(spec) if clip.split == "val"][:count]):
-        if decided_by[clip.label] == "motion":
-            film = film_of(spec, clip)
-            (frames,) = even_clips(film.shape[0], phase.num_frames, phase.frame_step, 1, data.clip_rule)
-            found[i] = largest_step(film, frames, data.size)
+    clips, found = validation_clips(spec), np.full(count, np.nan)
+    for i in np.flatnonzero(decided_by(count, spec.name, ("motion",))):
+        found[i] = largest_step(*filmed(training, clips[i]), training.data.size)
     return found
 
 

@@ -267,13 +267,11 @@ def yes_or_no(holds: bool, evidence: str) -> Verdict:
 
 
 def summarise(outcomes: Sequence[str]) -> str:
-    """The outcome of several: the first of does not hold, undecided, partly run that any of them is.
-
-    Partly run too are some that hold and some that are not run.
-    """
-    worst = ("does not hold", "undecided", "partly run")
-    mixed = "partly run" if {"holds", "not run"} <= set(outcomes) else outcomes[0] if outcomes else "not run"
-    return next((outcome for outcome in worst if outcome in outcomes), mixed)
+    """The outcome of several: the worst of them, and partly run where some hold and the others are not run."""
+    found = set(outcomes) or {"not run"}
+    if found == {"holds", "not run"}:
+        return "partly run"
+    return next(o for o in ("does not hold", "undecided", "partly run", "not run", "holds") if o in found)
 
 
 def all_hold(verdicts: Sequence[Verdict]) -> Verdict:

@@ -26,10 +26,10 @@ from cpnet.models.look import Look, block_sums, cp_modules, look, propose
 from cpnet.models.resnet import CPNet, ResNet
 from cpnet.nn import CPModule
 from cpnet.progress import progress_bar
-from cpnet.standins import class_names
+from cpnet.standins import Spec, class_names
 from cpnet.standins.canvas import Film
 from cpnet.standins.truth import BACKGROUND, Truth, truth
-from cpnet.standins.write import clips_of, film_of
+from cpnet.standins.write import Clip, clips_of, film_of
 
 K_VALUES = (1, 2, 4, 8, 16, 32)
 REPLACED = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of the proposals that are drawn at random
@@ -52,14 +52,27 @@ class Scene(NamedTuple):
         return truth(self.film, self.frames, self.clip.shape[-1], grid)
 
 
+def validation_clips(spec: Spec) -> list[Clip]:
+    """Those of a stand-in, in its order."""
+    return [clip for clip in clips_of(spec) if clip.split == "val"]
+
+
+def filmed(training: VideoTraining, clip: Clip) -> tuple[Film, list[int]]:
+    """The film of a clip of the stand-in of a training, and the frames of it that the main test shows."""
+    spec, phase = training.data.rendered, training.recipe.phases[-1]
+    assert spec is not None
+    film = film_of(spec, clip)
+    (frames,) = even_clips(film.shape[0], phase.num_frames, phase.frame_step, 1, training.data.clip_rule)
+    return film, frames
+
+
 def scenes(training: VideoTraining, count: int) -> Iterator[Scene]:
     """The first validation clips of the stand-in of a training, as its main test shows them, but not encoded."""
-    spec, phase, size = training.data.rendered, training.recipe.phases[-1], training.data.size
+    spec, size = training.data.rendered, training.data.size
     assert spec is not None
     names = class_names(spec.name)
-    for clip in [clip for clip in clips_of(spec) if clip.split == "val"][:count]:
-        film = film_of(spec, clip)
-        (frames,) = even_clips(film.shape[0], phase.num_frames, phase.frame_step, 1, training.data.clip_rule)
+    for clip in validation_clips(spec)[:count]:
+        film, frames = filmed(training, clip)
         (crop,) = crops(*resized(*film.shape[1:], size), size, 1)
         yield Scene(film, frames, view(film.frames()[frames], crop, size), names.index(clip.label))
 

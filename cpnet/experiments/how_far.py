@@ -74,19 +74,20 @@ NETS = {
     },
 }
 # CPNet on features of cells of so many pixels, as those of res3, res4 and res5 are; displacements of a part of a cell.
-PARTS = {"a quarter": 4, "a half": 2}
+PARTS = (4, 2)  # a quarter and a half
 CELLS = {
     f"cpnet_cell{cell}": Net(
         f"CPNet, cells of {cell} px",
         "cpnet_toy",
         {"k": 4, "stride": cell},
         None,
-        [cell // part for part in PARTS.values()],
+        [cell // part for part in PARTS],
         epochs=36,
         size=64,
     )
     for cell in (4, 8, 16)
 }
+ALL_NETS = {**NETS, **CELLS}
 SMOKE_NETS = ("trn", "c3d2", "cpnet_k4")
 
 
@@ -96,12 +97,12 @@ def row(name: str, step: int) -> str:
 
 
 # Of each row, network and displacement.
-PLACES = {row(name, step): (name, step) for name, net in {**NETS, **CELLS}.items() for step in net.steps}
+PLACES = {row(name, step): (name, step) for name, net in ALL_NETS.items() for step in net.steps}
 
 
 def trained_at(name: str, step: int, profile: str, seed: int) -> ToyTraining | None:
     """A network at one displacement; at profile smoke a miniature of some of them."""
-    net, smoke = {**NETS, **CELLS}[name], profile == "smoke"
+    net, smoke = ALL_NETS[name], profile == "smoke"
     if smoke and name not in SMOKE_NETS:
         return None
     return ToyTraining(
@@ -145,7 +146,7 @@ def _guesses_beyond_its_reach(frame: pd.DataFrame) -> Verdict:
 
 
 def _above(name: str, least: float = LEARNT) -> list[Comparison]:
-    steps = {**NETS, **CELLS}[name].steps
+    steps = ALL_NETS[name].steps
     return [Comparison(row(name, s), {Measured(row(name, s)): 1.0}, least, own_videos=True) for s in steps]
 
 

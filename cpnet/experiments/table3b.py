@@ -14,7 +14,6 @@ from cpnet.experiments.claims import (
     Comparison,
     Measured,
     Verdict,
-    difference,
     mean_difference,
     slope,
     within,
@@ -50,12 +49,12 @@ def _alike_is_best(frame: pd.DataFrame) -> Verdict:
 
 def _in_its_row(k: int, other: int) -> Comparison:
     name = f"trained with k = {k}: tested with {k} minus with {other}"
-    return difference(alike(k), Measured(f"k{k}", f"k{other}"), 0.0)._replace(name=name)
+    return Comparison(name, mean_difference([alike(k)], [Measured(f"k{k}", f"k{other}")]), 0.0)
 
 
 def _best_and(k: int) -> Comparison:
     name = f"trained and tested with {BEST_K} minus with {k}"
-    return difference(alike(BEST_K), alike(k), 0.0)._replace(name=name)
+    return Comparison(name, mean_difference([alike(BEST_K)], [alike(k)]), 0.0)
 
 
 def _rises_and_falls(frame: pd.DataFrame) -> Verdict:

@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cpnet.figures.parts import bars, colours, say_not_run
+from cpnet.figures.parts import bars, colours, lines, say_not_run
 
 KINDS = ("motion", "nothing moves", "appearance", "not known")  # what decides classes
 
@@ -71,17 +71,11 @@ def top1_by_motion(frame: pd.DataFrame, names: Mapping[str, str], guessing: floa
         names: of the rows that are drawn.
         guessing: drawn dotted.
     """
-    drawn = frame[frame["row"].isin(names)].assign(network=lambda f: f["row"].map(names))
-    shown = [name for name in names.values() if name in set(drawn["network"])]
     figure, axis = plt.subplots(figsize=(7, 3.4))
-    if not shown:
-        say_not_run(axis)
-        return figure
-    style = {"palette": colours(shown), "hue_order": shown, "marker": "o", "errorbar": "sd", "err_style": "bars"}
-    sns.lineplot(drawn, x="px", y="top1", hue="network", ax=axis, **style)
-    axis.axhline(guessing, color="0.4", linestyle=":", linewidth=1)
-    axis.set(xlabel="px between frames", ylabel="top-1, %", ylim=(0, 105), xlim=(0, None))
-    axis.legend(title="", ncols=2)
+    if lines(axis, frame, "px", "top1", names, err_style="bars"):
+        axis.axhline(guessing, color="0.4", linestyle=":", linewidth=1)
+        axis.set(xlabel="px between frames", ylabel="top-1, %", ylim=(0, 105), xlim=(0, None))
+        axis.legend(title="", ncols=2)
     return figure
 
 

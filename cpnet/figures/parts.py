@@ -1,6 +1,7 @@
 """What several figures share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 import seaborn as sns
@@ -21,6 +22,19 @@ def colours(titles: Iterable[str]) -> dict[str, Colour]:
         shades = sns.light_palette(colour, len(mine) + 2)[2:] if len(mine) > 1 else [colour]
         found |= dict(zip(mine, shades, strict=False))
     return found
+
+
+def lines(axis: Axes, frame: pd.DataFrame, x: str, y: str, names: Mapping[str, str], **style: Any) -> bool:
+    """Of each row that is named, the mean over seeds in its network's colour; whether there is any, else says so."""
+    drawn = frame[frame["row"].isin(names)]
+    titles = drawn["row"].map(names).rename("model")
+    shown = [title for title in names.values() if title in set(titles)]
+    if shown:
+        style |= {"hue": titles, "hue_order": shown, "palette": colours(shown), "marker": "o", "errorbar": "sd"}
+        sns.lineplot(drawn, x=x, y=y, ax=axis, **style)
+    else:
+        say_not_run(axis)
+    return bool(shown)
 
 
 def say_not_run(axis: Axes) -> None:

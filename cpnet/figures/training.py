@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cpnet.figures.parts import colours, say_not_run
+from cpnet.figures.parts import colours, lines, say_not_run
 
 NAMES = {"nl": "I3D NL Net", "artnet": "ARTNet", "trn": "TRN", "cpnet": "CPNet"}
 
@@ -64,17 +63,10 @@ def accuracy_by_epoch(curves: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
         curves: of `cpnet.results.curves`.
         rows: titles of the rows that are drawn.
     """
-    points = curves[curves["row"].isin(rows)]
-    titles = points["row"].map(rows).rename("model")
-    shown = [title for title in rows.values() if title in set(titles)]
     figure, axis = plt.subplots(figsize=(7, 3.4))
-    if shown:
-        style = {"palette": colours(shown), "marker": "o", "errorbar": "sd"}
-        sns.lineplot(points, x="epoch", y="val_top1", hue=titles, hue_order=shown, ax=axis, **style)
+    if lines(axis, curves, "epoch", "val_top1", rows):
         axis.set(xlabel="epoch", ylabel="validation top-1, %", ylim=(None, 101))
         axis.legend(title="", loc="lower right")
-    else:
-        say_not_run(axis)
     return figure
 
 

@@ -166,7 +166,8 @@ def cpnet_toy(options: CPNetToyOptions) -> ToyNet:
     for _ in range(options.stride.bit_length() - 1):
         stem += [nn.ReLU(), _conv(WIDTH, (1, 3, 3), options.padding, stride=2)]
     head = _conv(WIDTH, (1, 3, 3), options.padding)
-    return ToyNet(stem[0] if options.stride == 1 else nn.Sequential(*stem), module, head, options.pooling)
+    first = stem[0] if options.stride == 1 else nn.Sequential(*stem)  # by these names weights are stored
+    return ToyNet(first, module, head, options.pooling)
 
 
 class FrameConv(nn.Conv2d):
@@ -183,9 +184,8 @@ def _conv(in_channels: int, kernel: tuple[int, int, int], padding: Padding, stri
     t, h, w = kernel
     conv: nn.Module
     if t == 1:
-        around = (h // 2, w // 2)
-        conv = FrameConv(in_channels, WIDTH, (h, w), stride, around, bias=False, padding_mode=padding)
+        conv = FrameConv(in_channels, WIDTH, (h, w), stride, (h // 2, w // 2), bias=False, padding_mode=padding)
     else:
-        padded = (t // 2, h // 2, w // 2)
-        conv = nn.Conv3d(in_channels, WIDTH, kernel, padding=padded, bias=False, padding_mode=padding)
+        around = (t // 2, h // 2, w // 2)
+        conv = nn.Conv3d(in_channels, WIDTH, kernel, padding=around, bias=False, padding_mode=padding)
     return nn.Sequential(conv, nn.BatchNorm3d(WIDTH))

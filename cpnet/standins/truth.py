@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -138,8 +138,8 @@ def displacements(name: Dataset, size: int, num_frames: int, frame_step: int, vi
     """
     moving = [label for label, chosen in VIDEOS[name].CLASSES.items() if chosen.decided_by == "motion"]
     films = compose_clips(name, [moving[i % len(moving)] for i in range(videos)])
-    clips = ((film, even_clips(film.shape[0], num_frames, frame_step, 1, "symmetric")[0]) for film in films)
-    return np.array([largest_step(film, clip, size) for film, clip in clips])
+    clip_of = partial(even_clips, num_frames=num_frames, frame_step=frame_step, num_clips=1, rule="symmetric")
+    return np.array([largest_step(film, clip_of(film.shape[0])[0], size) for film in films])
 
 
 def largest_step(film: Film, clip: Sequence[int], size: int) -> float:

@@ -2,12 +2,13 @@ import pytest
 
 from cpnet.__main__ import main
 from cpnet.bench.data import measure_data
+from cpnet.data.layouts import read_index
 from cpnet.standins import render
 
 
 def test_clips_a_second_are_measured_for_each_backend(tmp_path):
     render("something", tmp_path, train=3, val=0, size=32, jobs=1, progress=False)
-    frame = measure_data("something", tmp_path, 3, (0,), repeats=1, shape=(2, 2, 16))
+    frame = measure_data(read_index("something", tmp_path, "train"), 3, (0,), repeats=1, shape=(2, 2, 16))
     assert frame["decoder"].tolist() == ["decord"] * 2 + ["pyav"] * 2
     assert frame["candidate"].tolist() == ["decoding alone", "0 workers"] * 2
     ratio = frame["clips/s"][3] / frame["clips/s"][2]
