@@ -13,7 +13,14 @@ from cpnet.models.resnet import Layers, ResNet, Stem
 
 
 def measure_models(
-    clips: tuple[int, int, int], device: str = "cpu", repeats: int = 5, *, depth: int, width: int, stem: Stem
+    clips: tuple[int, int, int],
+    device: str = "cpu",
+    repeats: int = 5,
+    compile: bool = False,
+    *,
+    depth: int,
+    width: int,
+    stem: Stem,
 ) -> pd.DataFrame:
     """Training steps of every family, of CPNet with two modules, and of C2D on Conv3d 1x3x3 in place of Conv2d.
 
@@ -21,6 +28,7 @@ def measure_models(
         clips: shape (B, T, side) of the clips.
         device: "cpu" or "cuda".
         repeats: rounds of timings to take the median of.
+        compile: C2D and CPNet compiled, too, each as one graph.
         depth, width, stem: arguments of the ResNet.
 
     Returns:
@@ -34,6 +42,8 @@ def measure_models(
     networks = {family: create(family) for family in FAMILIES}
     networks["cpnet, 2 modules"] = create("cpnet", positions=RES4)
     networks["c2d, Conv3d 1x3x3"] = ResNet(depth, Layers(1), num_classes=400, width=width, stem=stem, dropout=0.5)
+    if compile:
+        networks |= {f"{family}, compiled": create(family) for family in ("c2d", "cpnet")}
     x = torch.randn(B, 3, T, side, side, device=device)
-    steps = {name: training_step(net.to(device), x) for name, net in networks.items()}
+    steps = {name: training_step(net.to(device), x, name.endswith("compiled")) for name, net in networks.items()}
     return relative(measure_time(steps, repeats), "c2d", "ms")

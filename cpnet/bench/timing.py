@@ -69,8 +69,9 @@ def peak_bytes(call: Callable[[], object], device: str) -> int:
     return max(accumulate((event.nbytes() for event in events if event.name() == "[memory]"), initial=0))
 
 
-def training_step(module: nn.Module, x: Tensor) -> Callable[[], None]:
-    """Forward, backward from a random gradient of the output, and SGD step, which leaves no gradient.
+def training_step(module: nn.Module, x: Tensor, compile: bool = False) -> Callable[[], None]:
+    """Forward, backward from a random gradient of the output, and SGD step, which leaves no gradient; all of the module
+    in one graph, if it is to be compiled.
 
     Gammas of the module that start at zero are set to one: a zero gamma lets no gradient pass.
     """
@@ -80,9 +81,10 @@ def training_step(module: nn.Module, x: Tensor) -> Callable[[], None]:
     optimiser = torch.optim.SGD(module.parameters(), lr=1e-6, momentum=0.9)  # so slow that nothing diverges
     with torch.no_grad():
         gradient = torch.randn_like(module(x))
+    called = torch.compile(module, fullgraph=True) if compile else module
 
     def step() -> None:
-        module(x).backward(gradient)
+        called(x).backward(gradient)
         optimiser.step()
         optimiser.zero_grad()
         x.grad = None

@@ -9,7 +9,7 @@ NETWORKS = ["c2d", "c3d", "nl", "artnet", "trn", "cpnet", "cpnet, 2 modules", "c
 
 def test_networks_are_what_their_names_say(monkeypatch):
     made = []
-    monkeypatch.setattr(models, "training_step", lambda net, x: made.append(net) or (lambda: None))
+    monkeypatch.setattr(models, "training_step", lambda net, x, compile: made.append(net) or (lambda: None))
     frame = models.measure_models((1, 3, 32), repeats=1, depth=18, width=8, stem="112_no_pool")
     assert frame["candidate"].tolist() == NETWORKS
     counts = [[sum(isinstance(m, kind) for m in net.modules()) for kind in (CPModule, NonLocalBlock)] for net in made]
