@@ -1,6 +1,7 @@
 """Tables and judged claims as the book shows them: HTML that a phone can read, in light and dark."""
 
 import base64
+import re
 from collections.abc import Sequence
 from html import escape
 from io import BytesIO
@@ -15,6 +16,7 @@ from cpnet.experiments.claims import OUTCOMES, Effect, Judged
 from cpnet.experiments.table import Table
 
 CLASS = 'class="book-table"'
+NUMBER = re.compile(r"[-+−]?[\d.,]+(\xa0±.*|\*| %)?|lost|not run")
 PLURAL = {"holds": "hold", "does not hold": "do not hold"}
 SOURCES = ("paper", "ours")
 
@@ -28,16 +30,22 @@ def show_in(shell: Any) -> None:
 
 
 def table(frame: pd.DataFrame) -> str:
-    """A frame with one header row; the best mean of each column of ours is bold, and no number breaks at its ±."""
+    """A frame with one header row; the best mean of each column of ours is bold, no number breaks at its ±, and columns
+    without a number are at the left."""
     numbered = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     named = frame.copy() if numbered else frame.rename_axis(index=_names(frame.index)).reset_index()
     named.columns = [_text(name) for name in named.columns]
     texts = named.map(_text)
-    best = pd.DataFrame("", index=texts.index, columns=texts.columns)
+    classes = pd.DataFrame("", index=texts.index, columns=texts.columns)
+    words = [i for i, name in enumerate(texts) if not any(map(NUMBER.fullmatch, texts[name]))]
+    for i in words:
+        classes.isetitem(i, "words")
     for column in (name for name in texts if str(name).endswith(", ours")):
-        best.loc[_best(texts[column]), column] = "best"
-    style = Styler(texts, uuid="t", cell_ids=False).hide(axis="index").format(escape="html").set_td_classes(best)
+        classes.loc[_best(texts[column]), column] = "best"
+    style = Styler(texts, uuid="t", cell_ids=False).hide(axis="index").format(escape="html").set_td_classes(classes)
     text = style.set_table_attributes(CLASS).to_html().replace(' id="T_t"', "")  # one a page at most
+    for i in words:
+        text = text.replace(f'level0 col{i}"', f'level0 col{i} words"')
     return f'<div class="book-scroll" tabindex="0" role="region" aria-label="table">{text}</div>'
 
 
@@ -132,7 +140,10 @@ def _row(effect: Effect, span: tuple[float, float]) -> str:
 
     interval = effect.mean - effect.half, effect.mean + effect.half
     drawn = (
-        mark("wanted", effect.low, effect.high) + mark("interval", *interval) + mark("mean", effect.mean, effect.mean)
+        mark("wanted", effect.low, effect.high)
+        + mark("zero", 0, 0) * (low < 0 < high)
+        + mark("interval", *interval)
+        + mark("mean", effect.mean, effect.mean)
     )
     digits = 1 if effect.half >= 0.5 else 2
     number = f"{effect.mean:.{digits}f}\u00a0±\u00a0{effect.half:.{digits}f}"

@@ -148,7 +148,8 @@ class CPModule(nn.Module):
         self._draws = scramble(torch.tensor(seed))  # streams of neighbouring seeds do not overlap
 
     def extra_repr(self) -> str:
-        return f"k={self.k}, pool={self.pool}, shrink={self.shrink}, displacement={self.displacement}, ties={self.ties}"
+        shown = ("channels", "hidden", "k", "pool", "shrink", "displacement", "ties")
+        return ", ".join(f"{name}={getattr(self, name)}" for name in shown)
 
     def _propose(self, f: Tensor) -> Tensor:
         seeds = torch.full((len(f),), self.tie_seed)

@@ -32,6 +32,13 @@ def test_a_table_has_one_header_row_and_texts_on_one_line():
     assert body == [["C2D", "71.2\u00a0±\u00a00.4", "yes", "7"], ["<b>CPNet", "80.1\u00a0±\u00a01.0", "no", "18,528"]]
 
 
+def test_columns_without_a_number_are_at_the_left():
+    frame = pd.DataFrame(
+        {"of": ["[1×1, 64] × 2", ""], "n": [1, 2], "mean": ["71.2 ± 0.4", "not run"], "paper": ["59.2*", "lost"]}
+    )
+    assert [cell.text for cell in soup(html.table(frame)).select("th.words, td.words")] == ["of", "[1×1, 64] × 2", ""]
+
+
 def test_the_best_of_ours_is_bold_and_nothing_of_the_paper():
     frame = pd.DataFrame({"top-1, paper": ["90.0", "60.0"], "top-1, ours": ["71.2 ± 0.4", "80.1 ± 1.0"]})
     assert [cell.text for cell in soup(html.table(frame)).select(".best")] == ["80.1\u00a0±\u00a01.0"]
@@ -88,6 +95,7 @@ def test_an_interval_is_drawn_on_the_side_where_it_lies():
     between = Effect("e", 25.0, 1.0, 21.0, 29.0)
     wanted, drawn = ends(between, "wanted"), ends(between, "interval")
     assert wanted[0] < drawn[0] < drawn[1] < wanted[1]
+    assert ends(across, "zero")[0] == ends(across, "wanted")[0]  # which begins at 0
 
 
 def test_effects_of_a_judged_frame_are_those_of_its_evidence():
