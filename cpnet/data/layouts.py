@@ -14,20 +14,18 @@ Labels are matched by name. Their index is the alphabetical order of names for K
 come in different orders, and the number in labels.json for Something-Something (alphabetical as well).
 """
 
-import csv
-import io
-import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from cpnet.data.annotations import csv_rows, first_file, read_json, semicolon_rows
 from cpnet.data.decode import IMAGE_SUFFIXES, visible
 from cpnet.data.quarantine import FILE_NAME, read_quarantine
 
@@ -166,7 +164,7 @@ def flip_label_map(classes: Sequence[str], pairs: Iterable[tuple[str, str]]) -> 
 def _kinetics(root: Path, split: Split) -> Index:
     tables = {name: _kinetics_tables(name) for name in ("train", "val", split)}  # others name classes, if there
     listed = [name for name in tables if name == split or any((root / file).is_file() for file in tables[name])]
-    rows = {name: list(_csv_rows(_first(root, tables[name]))) for name in listed}
+    rows = {name: list(csv_rows(first_file(root, tables[name]))) for name in listed}
     named = ((row.get("label") or "").strip() for part in rows.values() for _, row in part)
     labels = {name.replace("_", " ") for name in named if name}
     index = Index("kinetics", split, tuple(sorted(labels)))
@@ -218,7 +216,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _something(root: Path, split: Split) -> Index:
-    labels = _json(_annotation(root, "something-something-v2", "labels", "json"), dict)
+    labels = read_json(_annotation(root, "something-something-v2", "labels", "json"), dict)
     try:
         label = {name: int(number) for name, number in labels.items()}
     except (TypeError, ValueError) as error:
@@ -228,7 +226,7 @@ def _something(root: Path, split: Split) -> Index:
     index = Index("something", split, tuple(sorted(label, key=label.__getitem__)))
     annotation = _annotation(root, "something-something-v2", split, "json")
     answers = _answers(root) if split == "test" else {}
-    for i, row in enumerate(_json(annotation, list)):
+    for i, row in enumerate(read_json(annotation, list)):
         row = row if isinstance(row, dict) else {}
         video_id = str(row.get("id", ""))
         template = answers.get(video_id) if split == "test" else row.get("template") or ""
@@ -238,11 +236,11 @@ def _something(root: Path, split: Split) -> Index:
 
 
 def _jester(root: Path, split: Split) -> Index:
-    names = [row[0] for _, row in _semicolon_rows(_annotation(root, "jester-v1", "labels", "csv")) if row[0]]
+    names = [row[0] for _, row in semicolon_rows(_annotation(root, "jester-v1", "labels", "csv")) if row[0]]
     index = Index("jester", split, tuple(sorted(set(names))))
     label = {name: i for i, name in enumerate(index.classes)}
     answers = _answers(root) if split == "test" else {}
-    for where, row in _semicolon_rows(_annotation(root, "jester-v1", split, "csv")):
+    for where, row in semicolon_rows(_annotation(root, "jester-v1", split, "csv")):
         name = answers.get(row[0]) if split == "test" else (row[1] if len(row) == 2 else "")
         _add(index, label, where, row[0], name, root / "20bn-jester-v1", "")
     return index
@@ -278,52 +276,10 @@ def _add(
 def _answers(root: Path) -> dict[str, str]:
     """Labels of the test split by id, where the release has them."""
     files = [root / name for name in ("labels/test-answers.csv", "test-answers.csv") if (root / name).is_file()]
-    return {row[0]: row[1] for file in files[:1] for _, row in _semicolon_rows(file) if len(row) == 2}
+    return {row[0]: row[1] for file in files[:1] for _, row in semicolon_rows(file) if len(row) == 2}
 
 
 def _annotation(root: Path, prefix: str, name: str, suffix: str) -> Path:
     """The file of labels, or that of a split."""
     long = "validation" if name == "val" else name
-    return _first(root, [f"{prefix}-{long}.{suffix}", f"labels/{long}.{suffix}"])
-
-
-def _first(root: Path, names: Sequence[str]) -> Path:
-    """The first of some files that exists."""
-    for name in names:
-        if (root / name).is_file():
-            return root / name
-    raise FileNotFoundError(f"no annotation under {root}: looked for {', '.join(names)}")
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rows of a CSV file with a header, with where they stand."""
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
-    if "youtube_id" not in (reader.fieldnames or ()):
-        raise ValueError(f"{path} has no column youtube_id: its header is {reader.fieldnames}")
-    for row in reader:
-        yield f"{path.name}, line {reader.line_num}", row
-
-
-def _semicolon_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Fields of the lines of a file that are not empty, with where they stand."""
-    for i, line in enumerate(_text(path).splitlines(), 1):
-        if line.strip():
-            yield f"{path.name}, line {i}", [part.strip() for part in line.split(";")]
-
-
-def _text(path: Path) -> str:
-    """Of a file in UTF-8, with a byte-order mark or without."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not in UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from error
-
-
-def _json(path: Path, kind: type) -> Any:
-    try:
-        content = json.loads(_text(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not valid JSON, it may be truncated: {error}") from error
-    if not isinstance(content, kind):
-        raise ValueError(f"{path} holds a {type(content).__name__}, not a {kind.__name__}: is it the right file?")
-    return content
+    return first_file(root, [f"{prefix}-{long}.{suffix}", f"labels/{long}.{suffix}"])

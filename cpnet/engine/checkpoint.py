@@ -1,5 +1,6 @@
 """Checkpoints: written as a whole or not at all, read without unrestricted pickle."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_model, save, save_model
 from torch import nn
 
 from cpnet.results import write_atomically
@@ -67,6 +68,12 @@ def load_weights(path: Path, model: nn.Module) -> None:
         load_model(model, str(path / WEIGHTS), device="cpu")
     except Exception as error:
         raise ValueError(f"{path / WEIGHTS} cannot be read into this network: {error}") from error
+
+
+def weights_digest(model: nn.Module) -> str:
+    """SHA-256 of all parameters and buffers."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    return hashlib.sha256(save(tensors)).hexdigest()
 
 
 def snapshot_of(epoch: int) -> str:

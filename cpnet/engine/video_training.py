@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import time
@@ -13,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +19,7 @@ from cpnet import results
 from cpnet.data.decode import Reader
 from cpnet.data.layouts import FLIP_PAIRS, NO_LABEL, Index, Split, flip_label_map, read_index
 from cpnet.data.videos import TrainingClips
+from cpnet.engine.checkpoint import weights_digest
 from cpnet.engine.evaluate import accuracy
 from cpnet.engine.folder import FINISHED, Parts, open_folder
 from cpnet.engine.machine import Machine, is_main_process
@@ -299,12 +298,6 @@ class VideoTraining(Training):
         packed = {name: results.pack(which) for name, which in right.items()}
         counts = {"n_expected": main.n_expected, "n_scored": main.n_scored}
         return {"metrics": metrics, "right": packed, "predicted": predicted, **counts}
-
-
-def weights_digest(model: nn.Module) -> str:
-    """SHA-256 of all parameters and buffers."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    return hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
 
 
 def _named(protocols: Mapping[str, Protocol]) -> str:
