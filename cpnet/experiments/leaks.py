@@ -6,7 +6,7 @@ from cpnet.data.layouts import Dataset
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.claims import PAIRED, Claim, Comparison, Measured, within
-from cpnet.experiments.settings import Knobs, kinetics, on_other_videos, short
+from cpnet.experiments.settings import kinetics, on_other_videos, short
 from cpnet.experiments.table import Table
 
 GUESSING, MARGIN = 50.0, 5.0  # percent of partners told apart, and how much more or less counts as guessing
@@ -29,7 +29,7 @@ def row(name: Dataset, profile: str, seed: int) -> VideoTraining | None:
         return None
     network = Network("c2d_resnet18")
     of_kinetics = name == "kinetics"
-    training = kinetics(network, profile, seed) if of_kinetics else short(name, network, profile, seed, Knobs(4e-3), 4)
+    training = kinetics(network, profile, seed) if of_kinetics else short(name, network, profile, seed, 4)
     return on_other_videos(training, VIDEOS[name], FRESH)
 
 

@@ -70,24 +70,13 @@ class Knobs(NamedTuple):
         return f"{self.lr:g}" + (f", scale {self.displacement_scale:g}" if self.displacement_scale else "")
 
 
-# Of each family of networks at each frame step, the best of its trials (see `trials`); a guess until all are stored.
-KINETICS_KNOBS = {
-    ("c2d", 12): Knobs(4e-3),
-    ("c3d", 12): Knobs(8e-3),
-    ("nl", 12): Knobs(8e-3),
-    ("artnet", 12): Knobs(4e-3),
-    ("cpnet", 12): Knobs(4e-3, 32.0),
-    ("c2d", 4): Knobs(2e-3),
-    ("c3d", 4): Knobs(2e-3),
-    ("nl", 4): Knobs(2e-3),
-    ("artnet", 4): Knobs(2e-3),
-    ("cpnet", 4): Knobs(2e-3, 32.0),
-}
-TWENTYBN_KNOBS = {  # chosen on Something-Something, and taken for Jester too
+# Of each family of networks, the best of its trials (see `trials`); TRN is C2D with another head.
+KNOBS = {
     "c2d": Knobs(4e-3),
     "trn": Knobs(4e-3),
-    "c3d": Knobs(2e-3),
-    "nl": Knobs(4e-3),
+    "c3d": Knobs(8e-3),
+    "nl": Knobs(8e-3),
+    "artnet": Knobs(4e-3),
     "cpnet": Knobs(4e-3, 32.0),
 }
 SHORT = Recipe(batch_size=16, optimizer="adamw", schedule="one_cycle", weight_decay=0.01, bn_schedule=False)
@@ -122,8 +111,7 @@ def kinetics(
             recipe=Recipe((Phase(100, 8, frame_step, 0.01),)),
             protocols=protocols,
         )
-    knobs = knobs or KINETICS_KNOBS[network.name.partition("_")[0], frame_step]
-    training = short("kinetics", network, profile, seed, knobs, frame_step)
+    training = short("kinetics", network, profile, seed, frame_step, knobs)
     return replace(training, protocols=protocols, init=pretraining(profile))
 
 
@@ -137,7 +125,7 @@ def on_other_videos(training: VideoTraining, val: int, seed: int) -> VideoTraini
 def pretraining(profile: str) -> VideoTraining:
     """C2D on still images of the stand-in for Kinetics: what ImageNet is to the paper."""
     train, val, epochs = IMAGES[profile]
-    training = short("kinetics", Network("c2d_resnet18"), profile, 0, Knobs(4e-3), 1)
+    training = short("kinetics", Network("c2d_resnet18"), profile, 0, 1)
     assert training.data.rendered is not None
     spec = replace(training.data.rendered, name="images", train=train, val=val)
     return replace(
@@ -157,10 +145,12 @@ def twentybn(
         protocols: tests of the validation split.
         test: that of the test split.
     """
+    if network.name.startswith("cpnet"):
+        network = replace(network, k=network.k or TWENTYBN_K)
     if check_profile(profile) == "paper":
         training = VideoTraining(
             seed=seed,
-            network=replace(_proposing(network), stem="224" if name == "something" else "112", pretrained="imagenet"),
+            network=replace(network, stem="224" if name == "something" else "112", pretrained="imagenet"),
             data=VideoData(name, size=224 if name == "something" else 112),
             recipe=Recipe(
                 (Phase(100, 12, 2, 0.01), Phase(5, 24, 1, 1e-3, freeze_bn=True)),
@@ -168,7 +158,7 @@ def twentybn(
             ),
         )
     else:
-        training = first_phase(name, network, profile, seed)
+        training = short(name, network, profile, seed, 4)
         (first,) = training.recipe.phases
         second = Phase(-(-first.epochs // 5), 16, 2, first.lr / 10, freeze_bn=True)
         if network.name.startswith("trn"):  # relates frames of a fixed number
@@ -177,34 +167,17 @@ def twentybn(
         spec = replace(training.data.rendered, test=training.data.rendered.val)
         training = replace(
             training,
-            data=replace(training.data, rendered=spec),
+            data=replace(training.data, augmentation="flips", rendered=spec),
             recipe=replace(training.recipe, phases=(first, second)),
         )
     return replace(training, protocols=protocols, test_protocols={"": test})
 
 
-def first_phase(
-    name: TwentyBN,
-    network: Network,
-    profile: str,
-    seed: int,
-    protocols: Mapping[str, Protocol] = SINGLE_CLIP,
-    knobs: Knobs | None = None,
+def short(
+    name: Dataset, network: Network, profile: str, seed: int, frame_step: int, knobs: Knobs | None = None
 ) -> VideoTraining:
-    """The first phase of a short training on the stand-in for Something-Something or Jester."""
-    knobs = knobs or TWENTYBN_KNOBS[network.name.partition("_")[0]]
-    training = short(name, _proposing(network), profile, seed, knobs, 4)
-    return replace(training, protocols=protocols, data=replace(training.data, augmentation="flips"))
-
-
-def _proposing(network: Network) -> Network:
-    """With the k that the paper has on these data, if it is a CPNet without another."""
-    return replace(network, k=network.k or TWENTYBN_K) if network.name.startswith("cpnet") else network
-
-
-def short(name: Dataset, network: Network, profile: str, seed: int, knobs: Knobs, frame_step: int) -> VideoTraining:
     """A short training on a stand-in, on clips of 8 frames."""
-    scale = SCALES[name][profile]
+    scale, knobs = SCALES[name][profile], knobs or KNOBS[network.name.partition("_")[0]]
     if network.name.startswith("cpnet"):
         network = replace(network, k=network.k or SHORT_K, displacement_scale=knobs.displacement_scale)
     stem: Stem = "112" if profile == "gpu" else "112_no_pool"

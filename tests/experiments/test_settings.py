@@ -7,7 +7,6 @@ from cpnet.experiments.settings import (
     SINGLE_CLIP,
     Knobs,
     check_profile,
-    first_phase,
     kinetics,
     pretraining,
     twentybn,
@@ -51,10 +50,11 @@ def test_every_class_of_a_stand_in_is_trained_and_tested(setting, profile):
 
 
 def test_arguments_of_cpnet_go_to_cpnet_only():
-    assert make(something, "cpu", C2D).network.arguments() == {"width": 16, "stem": "112_no_pool", "dropout": 0.0}
-    own = {"k": 12, "displacement_scale": 8.0}
-    given = first_phase("something", CPNET, "cpu", 0, knobs=Knobs(1e-3, 8.0))
-    assert given.network.arguments() == make(something, "cpu", C2D).network.arguments() | own
+    others = {"width": 16, "stem": "112_no_pool", "dropout": 0.0}
+    assert make(something, "cpu", C2D).network.arguments() == others
+    assert make(something, "cpu").network.arguments() == others | {"k": 12, "displacement_scale": 32.0}
+    given = kinetics(CPNET, "cpu", 0, knobs=Knobs(1e-3, 8.0))
+    assert given.network.arguments() == others | {"k": 8, "displacement_scale": 8.0}
     assert given.recipe.phases[0].lr == 1e-3
     assert make(something, "cpu", Network("cpnet_resnet18", k=3)).network.k == 3
 
