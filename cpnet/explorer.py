@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cpnet.data.transforms import normalise
 from cpnet.engine.protocols import changed
-from cpnet.models.look import Look, block_sums, cp_modules, look, propose
+from cpnet.models.look import Look, attention, block_sums, cp_modules, look, propose
 from cpnet.models.resnet import CPNet, ResNet
 from cpnet.nn import CPModule
 from cpnet.standins.truth import Truth
@@ -30,6 +30,7 @@ def explore(
     title: str,
     others: Mapping[str, ResNet],
     truth_of: Callable[[tuple[int, int]], Truth] | None = None,
+    attending: ResNet | None = None,
 ) -> dict[str, Any]:
     """What a page shows of a clip (3, T, S, S) uint8: frames, and of each module the proposals of several networks.
 
@@ -37,6 +38,7 @@ def explore(
         net: the trained network; at every k up to its own, who wins.
         others: networks of frames whose features at the same places propose too, by name.
         truth_of: of the clip, by the height and width of a search, the truth about it, if anybody knows that.
+        attending: NL C2D, whose blocks at the same places are shown as heat maps.
     """
     modules, places = {name: module for name, _, module in cp_modules(net)}, [place for _, place, _ in cp_modules(net)]
     normal = normalise(clip)
@@ -56,6 +58,10 @@ def explore(
                 "nets": {name: _packed(_marked(indices, near), np.uint16) for name, indices in proposals.items()},
             }
         )
+        if attending is not None and attending.block(places[i]).nl:
+            weights, grid = attention(attending, normal, places[i], seen.shrink)
+            shares = 255 * weights / weights.amax(1, keepdim=True)
+            found[-1]["heat"] = {"grid": grid, "shares": _packed(shares.round().numpy(), np.uint8)}
     frames = [_png(frame) for frame in clip.permute(1, 2, 3, 0).numpy()]
     first = truths[looks[0].size[1:]].moving_place(len(frames) // 2 - 1) if truths else (0, 0, 0)
     start = dict(zip("trc", first, strict=True))  # what is shown first, if this is the first clip

@@ -34,16 +34,41 @@ def shown():
     clip = torch.from_numpy(np.ascontiguousarray(frames)).permute(3, 0, 1, 2)
     grids = {one.size[1:] for one in look(net, normalise(clip))}
     truths = {grid: truth(film, range(0, film.shape[0], 8), 40, grid) for grid in grids}
-    plain = fill_randomly(create_model("c2d_resnet18", **ARGUMENTS), seed=1).eval()
-    return net, clip, truths, explore(net, clip, "up", {"C2D": plain}, truths.__getitem__)
+    plain, attending = (
+        fill_randomly(create_model(f"{name}_resnet18", **ARGUMENTS), seed=1).eval() for name in ("c2d", "nl")
+    )
+    return net, clip, truths, explore(net, clip, "up", {"C2D": plain}, truths.__getitem__, attending), attending
 
 
 def unpacked(text, kind):
     return np.frombuffer(base64.b64decode(text), dtype=kind)
 
 
+def attended(attending, clip, net, module):
+    """Weights (N, M) of the NL block beside a CP module, from every position of its search, by the block itself."""
+    seen, place = look(net, normalise(clip))[module], [place for _, place, _ in cp_modules(net)][module]
+    block, kept = attending.block(place).nl[0], []
+    hook = block.register_forward_hook(lambda _, inputs, output: kept.append(inputs[0]))
+    attending(normalise(clip)[None])
+    hook.remove()
+    keys = block.pool(kept[0])
+    theta, phi = (
+        e[0].flatten(1).T for e in (block.theta(kept[0])[..., :: seen.shrink, :: seen.shrink], block.phi(keys))
+    )
+    return (theta @ phi.T * block.inner**-0.5).softmax(1).detach(), keys.shape[2:]
+
+
+def test_a_page_holds_what_non_local_blocks_attend_to(shown):
+    net, clip, _, data, attending = shown
+    for i, module in enumerate(data["modules"]):
+        weights, grid = attended(attending, clip, net, i)
+        shares = unpacked(module["heat"]["shares"], np.uint8).reshape(weights.shape)
+        assert tuple(grid) == tuple(module["heat"]["grid"])
+        assert np.abs(shares - (255 * weights / weights.amax(1, keepdim=True)).numpy()).max() <= 0.51
+
+
 def test_a_page_holds_proposals_winners_at_every_k_and_the_truth(shown):
-    net, clip, truths, data = shown
+    net, clip, truths, data, _ = shown
     for one, module in zip(look(net, normalise(clip)), data["modules"], strict=True):
         N, k = one.indices.shape
         packed = unpacked(module["nets"]["trained"], "<u2").reshape(N, k)
@@ -77,6 +102,8 @@ key("ArrowRight"); key("ArrowDown"); key("PageDown"); key("ArrowLeft"); key("Arr
 said.push(arrows());
 set("net", "C2D");
 said.push(arrows(), document.querySelector(".cpx p[role=status]").textContent);
+set("net", "NL C2D, attention");
+said.push([...svg.querySelectorAll(".heat")].map((a) => Number(a.dataset.share)), arrows().length);
 document.body.append(Object.assign(document.createElement("pre"), { id: "said", textContent: JSON.stringify(said) }));
 </script>
 """
@@ -84,7 +111,7 @@ document.body.append(Object.assign(document.createElement("pre"), { id: "said", 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 def test_clicks_and_keys_show_what_the_package_computes(shown, tmp_path):
-    net, clip, truths, data = shown
+    net, clip, truths, data, attending = shown
     (tmp_path / "page.html").write_text(page([data], "", alone=True) + OPERATE)
     quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
     command = [
@@ -97,7 +124,7 @@ def test_clicks_and_keys_show_what_the_package_computes(shown, tmp_path):
     ]
     command += ["--window-size=1000,800", "--dump-dom", (tmp_path / "page.html").as_uri()]
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
-    first, clicked, moved, plain, status = json.loads(re.search(r'<pre id="said">(.*?)</pre>', dom)[1])
+    first, clicked, moved, plain, status, heat, arrows = json.loads(re.search(r'<pre id="said">(.*?)</pre>', dom)[1])
 
     def expected(module, place, k):
         one = look(net, normalise(clip))[module]
@@ -117,6 +144,8 @@ def test_clicks_and_keys_show_what_the_package_computes(shown, tmp_path):
     assert clicked == expected(2, (1, 2, 3), 3) and moved == expected(2, (2, 3, 2), 3)
     assert len(plain) == 3 and all(wins == "" for _, wins, _ in plain)
     assert status.startswith("Frame 3, row 4 of 5, column 3 of 5: ") and "win" not in status
+    weights = attended(attending, clip, net, 2)[0][np.ravel_multi_index((2, 3, 2), (5, 5, 5))].numpy()
+    assert np.abs(heat - 255 * weights / weights.max()).max() <= 0.51 and arrows == 0
 
 
 def test_the_command_writes_a_page_of_any_video(tmp_path, roots, capsys):

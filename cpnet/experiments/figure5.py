@@ -8,7 +8,7 @@ import torch
 from scipy.stats import t as student
 
 from cpnet import results
-from cpnet.experiments import table3a, table5a, table5b
+from cpnet.experiments import table3a, table3d, table5a, table5b
 from cpnet.experiments.claims import Claim, Effect, Judge, Verdict, chances_between, outcome_of
 from cpnet.experiments.correspondences import BETWEEN, CHANGE, WHOLE, WON_MORE, top1_with
 from cpnet.experiments.intervals import SIDE, Estimate
@@ -38,6 +38,7 @@ DATASETS: dict[str, tuple[Table, str, str]] = {  # where CPNet and C2D of a data
     "something": (table5a.TABLE, "cpnet_resnet18", "c2d_resnet18"),
     "jester": (table5b.TABLE, "cpnet_resnet34", "c2d_resnet34"),
 }
+ATTENDING = {"kinetics": (table3d.TABLE, "nl_step12"), "something": (table5a.TABLE, "nl_resnet18")}  # NL C2D
 
 
 def runs_of(dataset: str, seed: int = 0, row: str = "") -> tuple[Run, Run]:
@@ -45,6 +46,14 @@ def runs_of(dataset: str, seed: int = 0, row: str = "") -> tuple[Run, Run]:
     table, default, plain = DATASETS[dataset]
     (one,), (other,) = (table.runs("cpu", seed, name) for name in (row or default, plain))
     return one, other
+
+
+def attending_run(dataset: str, seed: int = 0) -> Run | None:
+    """NL C2D, whose attention is shown beside proposals; None if it is not stored."""
+    if dataset not in ATTENDING:
+        return None
+    table, row = ATTENDING[dataset]
+    return next(iter(table.runs("cpu", seed, row, only_stored=True)), None)
 
 
 def _above(metric: str, low: float, group: str = "all", module: str = "res") -> Judge:

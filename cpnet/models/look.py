@@ -1,13 +1,14 @@
-"""What CP modules see of a clip: features before and after them, what they propose, and which proposals win."""
+"""What CP modules see of a clip: features before and after them, what they propose, and which proposals win; and what
+non-local blocks attend to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from cpnet.models.resnet import BLOCKS, Place, ResNet
-from cpnet.nn import CPModule, correspondence_proposals
+from cpnet.nn import CPModule, NonLocalBlock, correspondence_proposals
 
 
 class Look(NamedTuple):
@@ -45,22 +46,40 @@ def cp_modules(model: ResNet) -> Iterator[tuple[str, Place, CPModule]]:
 @torch.no_grad()
 def look(model: ResNet, clip: Tensor) -> list[Look]:
     """All CP modules of a network in evaluation mode, at a clip (3, T, S, S) as the network takes it."""
-    seen: list[tuple[str, Tensor]] = []
+    modules = {name: module for name, _, module in cp_modules(model)}
+    found = []
+    for name, x in _inputs(model, clip, modules).items():
+        after, proposals = modules[name](x, return_proposals=True)
+        found.append(Look(name, x[0], after[0], proposals.indices[0], proposals.wins[0], proposals.size))
+    return found
+
+
+@torch.no_grad()
+def attention(model: ResNet, clip: Tensor, place: Place, shrink: int = 1) -> tuple[Tensor, tuple[int, ...]]:
+    """What the non-local block of a block attends to, at a clip (3, T, S, S).
+
+    Returns:
+        Weights (N, M) of the keys, from each position at every `shrink`-th row and column; (T, h, w) of the keys.
+    """
+    block = cast(NonLocalBlock, model.block(place).nl[0])
+    x = _inputs(model, clip, {"": block})[""]
+    positions = torch.arange(x[0, 0].numel()).view(x.shape[2:])[:, ::shrink, ::shrink].flatten()
+    return block.attention(x, positions)[0], tuple(block.pool(x).shape[2:])
+
+
+def _inputs(model: ResNet, clip: Tensor, modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """What comes in to each module (1, C, T, H, W), in the order of the network."""
+    seen: dict[str, Tensor] = {}
     hooks = [
-        module.register_forward_pre_hook(lambda _, inputs, name=name: seen.append((name, inputs[0])))
-        for name, _, module in cp_modules(model)
+        module.register_forward_pre_hook(lambda _, inputs, name=name: seen.update({name: inputs[0]}))
+        for name, module in modules.items()
     ]
     try:
         model.eval()(clip[None])
     finally:
         for hook in hooks:
             hook.remove()
-    modules = {name: module for name, _, module in cp_modules(model)}
-    found = []
-    for name, x in seen:
-        after, proposals = modules[name](x, return_proposals=True)
-        found.append(Look(name, x[0], after[0], proposals.indices[0], proposals.wins[0], proposals.size))
-    return found
+    return seen
 
 
 @torch.no_grad()
