@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -94,7 +95,8 @@ def _marked(indices: np.ndarray, near: np.ndarray | None) -> np.ndarray:
 
 
 def _packed(values: np.ndarray, kind: type) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, dtype=np.dtype(kind).newbyteorder("<")).tobytes()).decode()
+    plain = np.ascontiguousarray(values, dtype=np.dtype(kind).newbyteorder("<")).tobytes()
+    return base64.b64encode(zlib.compress(plain, 9)).decode()
 
 
 def _png(frame: np.ndarray) -> str:

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import subprocess
+import zlib
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def shown():
 
 
 def unpacked(text, kind):
-    return np.frombuffer(base64.b64decode(text), dtype=kind)
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype=kind)
 
 
 def attended(attending, clip, net, module):
@@ -87,10 +88,12 @@ def test_a_page_needs_nothing_from_elsewhere(shown):
 
 OPERATE = """
 <script>
+(async () => {
 const svg = document.querySelector(".cpx svg"), form = document.querySelector(".cpx form"), said = [];
 const arrows = () => [...svg.querySelectorAll(".arrow")].map((a) => [a.dataset.to, a.dataset.wins, a.dataset.true]);
 const key = (name) => svg.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
 const set = (name, value) => { form.elements[name].value = value; form.dispatchEvent(new Event("input")); };
+while (!arrows().length) await new Promise((later) => setTimeout(later, 20));
 said.push(arrows());
 set("module", 2); set("k", 3); set("net", "trained");
 const box = svg.getBoundingClientRect(), unit = box.width / svg.viewBox.baseVal.width;
@@ -105,6 +108,7 @@ said.push(arrows(), document.querySelector(".cpx p[role=status]").textContent);
 set("net", "NL C2D, attention");
 said.push([...svg.querySelectorAll(".heat")].map((a) => Number(a.dataset.share)), arrows().length);
 document.body.append(Object.assign(document.createElement("pre"), { id: "said", textContent: JSON.stringify(said) }));
+})();
 </script>
 """
 
@@ -122,7 +126,12 @@ def test_clicks_and_keys_show_what_the_package_computes(shown, tmp_path):
         *quiet,
         f"--user-data-dir={tmp_path / 'profile'}",
     ]
-    command += ["--window-size=1000,800", "--dump-dom", (tmp_path / "page.html").as_uri()]
+    command += [
+        "--window-size=1000,800",
+        "--virtual-time-budget=20000",
+        "--dump-dom",
+        (tmp_path / "page.html").as_uri(),
+    ]
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     first, clicked, moved, plain, status, heat, arrows = json.loads(re.search(r'<pre id="said">(.*?)</pre>', dom)[1])
 
