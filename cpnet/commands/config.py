@@ -22,7 +22,7 @@ def config(
     from cpnet.experiments.tables import find_table, select_runs
 
     runs = select_runs(table, profile, rows=(row,))
-    print(f"# {command(runs[0])}")
+    print(f"# {command(runs[0])}{' --rerun' if runs[0].stored() else ''}")
     taken = overview(runs).loc[row]
     print(f"# seeds {taken['seeds']}, stored {taken['stored']}, minutes a run: {taken['minutes a run']}")
     for origin in load_origins(runs).itertuples():

@@ -9,8 +9,8 @@ from cpnet import results
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
+from cpnet.experiments.profiles import SINGLE_CLIP, kinetics
 from cpnet.experiments.run import Run, records
-from cpnet.experiments.settings import SINGLE_CLIP, kinetics
 from cpnet.experiments.table import mean_sd
 from cpnet.standins import class_table
 

@@ -6,7 +6,7 @@ from cpnet.data.layouts import Dataset
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.claims import PAIRED, Claim, Comparison, Measured, within
-from cpnet.experiments.settings import kinetics, on_other_videos, short
+from cpnet.experiments.profiles import kinetics, on_other_videos, short
 from cpnet.experiments.table import Table
 
 GUESSING, MARGIN = 50.0, 5.0  # percent of partners told apart, and how much more or less counts as guessing

@@ -16,8 +16,8 @@ from cpnet.data.moving_square import ToyMotion
 from cpnet.data.transforms import normalise
 from cpnet.experiments import table1
 from cpnet.experiments.claims import Claim, Judge, Verdict, all_hold, yes_or_no
+from cpnet.experiments.profiles import pretraining
 from cpnet.experiments.run import Run
-from cpnet.experiments.settings import pretraining
 from cpnet.experiments.table import Table
 from cpnet.standins import examples
 

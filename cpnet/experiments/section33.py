@@ -12,7 +12,7 @@ from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.claims import PAIRED, Claim, Verdict, more_accurate, yes_or_no
 from cpnet.experiments.kinetics_rows import STAND_IN, two_modules
-from cpnet.experiments.settings import kinetics
+from cpnet.experiments.profiles import kinetics
 from cpnet.experiments.table import Column, Table
 from cpnet.nn.neighbours import Metric
 from cpnet.nn.reductions import convolution, relation

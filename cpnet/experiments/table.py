@@ -8,8 +8,8 @@ import pandas as pd
 from cpnet.engine.training import Training
 from cpnet.experiments.claims import Claim, Judged, judge_all
 from cpnet.experiments.parameters import ALL, chosen
+from cpnet.experiments.profiles import check_profile
 from cpnet.experiments.run import Run, load
-from cpnet.experiments.settings import check_profile
 from cpnet.paper import model_names, read_table
 
 # The training of a row at a profile with a seed; None where the profile has no such row.

@@ -5,7 +5,7 @@ from functools import partial
 from cpnet.engine.setting import Network
 from cpnet.experiments.claims import PAIRED, Claim, more_accurate
 from cpnet.experiments.kinetics_rows import STAND_IN, compared, seeds, two_modules
-from cpnet.experiments.settings import kinetics
+from cpnet.experiments.profiles import kinetics
 from cpnet.experiments.table import Table
 
 TABLE = Table(

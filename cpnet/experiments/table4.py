@@ -9,7 +9,7 @@ from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.claims import PAIRED, WEIGHTS, Claim, fewer_weights, more_accurate
 from cpnet.experiments.kinetics_rows import STAND_IN, VIDEOS_OF_MANY_VIEWS
-from cpnet.experiments.settings import kinetics
+from cpnet.experiments.profiles import kinetics
 from cpnet.experiments.table import Table
 
 # Of each phase, frames and step over 96 frames, and the share of the epochs and of the learning rate of the first.

@@ -22,8 +22,8 @@ from cpnet.experiments import (
 )
 from cpnet.experiments.claims import Judged
 from cpnet.experiments.parameters import ALL
+from cpnet.experiments.profiles import pretraining
 from cpnet.experiments.run import Run
-from cpnet.experiments.settings import pretraining
 from cpnet.experiments.table import Table
 
 PRETRAIN = Table(

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
-from cpnet.experiments.settings import KNOBS, Knobs, kinetics, on_other_videos
+from cpnet.experiments.profiles import KNOBS, Knobs, kinetics, on_other_videos
 from cpnet.experiments.table import Table
 
 TRIED = (Knobs(1e-3), Knobs(2e-3), Knobs(4e-3), Knobs(8e-3))

@@ -8,7 +8,7 @@ from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.claims import PAIRED, Claim, Measured, more_accurate, within
 from cpnet.experiments.gains import more_gain, no_gain
-from cpnet.experiments.settings import TwentyBN, twentybn
+from cpnet.experiments.profiles import TwentyBN, twentybn
 from cpnet.experiments.table import Column
 
 NETWORKS = {

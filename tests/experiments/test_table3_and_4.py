@@ -7,7 +7,7 @@ from made_results import NOTHING, measured, outcomes
 from cpnet import results
 from cpnet.experiments import kinetics_rows, table3a, table3b, table3c, table3d, table4
 from cpnet.experiments.kinetics_rows import K_VALUES, SNAPSHOTS
-from cpnet.experiments.settings import pretraining
+from cpnet.experiments.profiles import pretraining
 from cpnet.standins import class_table
 
 TABLES = [module.TABLE for module in (table3a, table3b, table3c, table3d, table4)]

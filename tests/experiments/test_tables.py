@@ -4,7 +4,7 @@ import pytest
 
 from cpnet import results
 from cpnet.experiments.claims import OUTCOMES
-from cpnet.experiments.settings import PROFILES
+from cpnet.experiments.profiles import PROFILES
 from cpnet.experiments.tables import TABLES, find_table, judged_tables, select_runs
 
 

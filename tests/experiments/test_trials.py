@@ -1,6 +1,6 @@
 """What chose the knobs: as many trials for each network, on other videos, and the best of them is in use."""
 
-from cpnet.experiments.settings import KNOBS
+from cpnet.experiments.profiles import KNOBS
 from cpnet.experiments.table3d import TABLE as TABLE3D
 from cpnet.experiments.trials import FAMILIES, TABLE, name_of, tried
 

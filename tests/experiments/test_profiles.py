@@ -2,7 +2,7 @@ import pytest
 
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.setting import Network
-from cpnet.experiments.settings import (
+from cpnet.experiments.profiles import (
     PROFILES,
     SINGLE_CLIP,
     Knobs,
