@@ -3,8 +3,7 @@
 An approximate index of faiss is asked for the nearest positions of other frames. What it misses is its recall's lack.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -17,6 +16,7 @@ from cpnet.bench.timing import measure_steps, measure_time
 from cpnet.bench.train import blocks
 from cpnet.data.moving_square import ToyMotion
 from cpnet.engine.evaluate import evaluate
+from cpnet.engine.protocols import changed
 from cpnet.models import create_model
 from cpnet.nn import CPModule, correspondence_proposals
 
@@ -149,27 +149,10 @@ def measure_accuracy(
         stem = model.to(device).eval().get_submodule("stem")
         f = stem(torch.stack([data[i][0] for i in range(8)]).to(device)).relu()  # (8, C, T, H, W)
     seen = (f != f[..., :1, :1]).any(1).flatten(1)  # (8, N), features that are not the background's
-    k = next(module.k for module in model.modules() if isinstance(module, CPModule))
+    (module,) = (module for module in model.modules() if isinstance(module, CPModule))
     lines = []
     for name, search in searches.items():
-        with searching(model, search):
+        with changed([module], {"_propose": lambda f, search=search: search(f, module.k)}):
             top1 = evaluate(model, data, batch_size=20, device=torch.device(device)).top1
-        lines.append((name, top1, len(data), recall(f, search(f, k), seen)))
+        lines.append((name, top1, len(data), recall(f, search(f, module.k), seen)))
     return pd.DataFrame(lines, columns=["candidate", "top-1, %", "clips", "recall at the square"])
-
-
-@contextmanager
-def searching(model: nn.Module, search: Search) -> Iterator[None]:
-    """Every CP module of the model has its proposals from `search` inside the context."""
-    modules = [module for module in model.modules() if isinstance(module, CPModule)]
-    for module in modules:
-        vars(module)["_propose"] = partial(_call, search, module)  # found before the method of the class
-    try:
-        yield
-    finally:
-        for module in modules:
-            del vars(module)["_propose"]
-
-
-def _call(search: Search, module: CPModule, f: Tensor) -> Tensor:
-    return search(f, module.k)

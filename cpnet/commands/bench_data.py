@@ -7,7 +7,7 @@ from typing import Literal
 from cpnet.bench import data
 from cpnet.bench.timing import show, start
 from cpnet.data.layouts import read_index
-from cpnet.standins import render
+from cpnet.standins import Spec, render
 
 
 def bench_data(
@@ -36,6 +36,6 @@ def bench_data(
     with TemporaryDirectory() as folder:
         for name in data.HEIGHTS if dataset is None else [dataset]:
             if own is None:
-                render(name, Path(folder, name), train=clips, val=0, size=data.HEIGHTS[name], progress=False)
+                render(Spec(name, clips, 0, data.HEIGHTS[name], seed=0), Path(folder, name), progress=False)
             index = own or read_index(name, Path(folder, name), "train")
             show(data.measure_data(index, clips, workers, repeats))

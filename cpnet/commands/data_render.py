@@ -6,7 +6,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from cpnet.data.layouts import read_index
-from cpnet.standins import render
+from cpnet.standins import Spec, render
 
 
 def data_render(
@@ -32,7 +32,7 @@ def data_render(
         seed: seed of all random draws.
         jobs: processes side by side.
     """
-    render(name, out, train=train, val=val, test=test, size=size, seed=seed, jobs=jobs)
+    render(Spec(name, train, val, size, seed, test=test), out, jobs=jobs)
     for split, count in (("train", train), ("val", val), ("test", test)):
         if count:
             print(read_index(name, out, split).summary())  # type: ignore[arg-type]

@@ -135,7 +135,7 @@ class VideoTraining(Training):
             return
         folder = rendered_folder(spec)
         if is_main_process() and not is_rendered(spec, folder):
-            render(**spec.arguments(), out=folder, progress=machine.progress)
+            render(spec, folder, progress=machine.progress)
         while not is_rendered(spec, folder):  # others wait for the main process; a barrier would time out
             time.sleep(1)
 

@@ -203,6 +203,11 @@ def _in_mi(ours: float, theirs: float) -> str:
 
 SMALLER = "weights of convolutions and linear layers, of the stated architecture"
 
+
+def _fewer(statement: str, others: str = "", **compared: Any) -> Claim:
+    return Claim(f"CPNet {statement}", "paper", f"{SMALLER}{others}", partial(_smaller, **compared))
+
+
 TABLE = Table(
     name="architectures",
     title="Tables 2, 6–8",
@@ -218,48 +223,38 @@ TABLE = Table(
             _every_count_follows,
         ),
         *(
-            Claim(
-                f"CPNet has fewer parameters than {other}",
-                "paper",
-                SMALLER,
-                partial(_smaller, table="6", row="CPNet, 6 CP modules", other=row),
-            )
-            for other, row in (
+            _fewer(f"has fewer parameters than {name}", table="6", row="CPNet, 6 CP modules", other=other)
+            for name, other in (
                 ("NL C2D on ResNet-18", "NL C2D Net, 6 NL blocks [33]"),
                 ("C3D", "C3D"),
                 ("ARTNet", "ARTNet [32]"),
             )
         ),
-        Claim(
-            "CPNet has fewer parameters than NL C2D on ResNet-101",
-            "paper",
-            SMALLER,
-            partial(_smaller, table="4", row="CPNet C2D ResNet-101", other="NL C2D ResNet-101 [33]"),
+        _fewer(
+            "has fewer parameters than NL C2D on ResNet-101",
+            table="4",
+            row="CPNet C2D ResNet-101",
+            other="NL C2D ResNet-101 [33]",
         ),
-        Claim(
-            "CPNet on ResNet-34 has less than half the parameters of Two-stream TRN",
-            "paper",
-            f"{SMALLER}; those of Two-stream TRN as printed",
-            partial(
-                _smaller,
+        *(
+            _fewer(
+                f"on ResNet-{depth} has less than half the parameters of {name}",
+                f"; those of {name} as printed",
                 table="5(a)",
-                row="CPNet Res34, 5 CP",
-                other="trn_two_stream",
+                row=f"CPNet Res{depth}, 5 CP",
+                other=other,
                 printed="table5a",
                 part=0.5,
-            ),
+            )
+            for depth, name, other in ((34, "Two-stream TRN", "trn_two_stream"), (18, "MultiScale TRN", "trn"))
         ),
-        Claim(
-            "CPNet on ResNet-18 has less than half the parameters of MultiScale TRN",
-            "paper",
-            f"{SMALLER}; those of MultiScale TRN as printed",
-            partial(_smaller, table="5(a)", row="CPNet Res18, 5 CP", other="trn", printed="table5a", part=0.5),
-        ),
-        Claim(
-            "CPNet is smaller than every published model it is compared with on Jester",
-            "paper",
-            f"{SMALLER}; those of TPRN, the smallest of them, as printed",
-            partial(_smaller, table="5(b)", row="CPNet Res34, 5 CP", other="tprn", printed="table5b"),
+        _fewer(
+            "is smaller than every published model it is compared with on Jester",
+            "; those of TPRN, the smallest of them, as printed",
+            table="5(b)",
+            row="CPNet Res34, 5 CP",
+            other="tprn",
+            printed="table5b",
         ),
         Claim(
             "ARTNet has as many parameters as C3D",

@@ -1,6 +1,7 @@
 """Figure 5: which networks are looked into, what is stored about them, and the claims of Section 5.6."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ from scipy.stats import t as student
 
 from cpnet import results
 from cpnet.experiments import table3a, table3d, table5a, table5b
-from cpnet.experiments.claims import Claim, Effect, Judge, Verdict, chances_between, outcome_of
+from cpnet.experiments.claims import Claim, Effect, Verdict, chances_between, outcome_of
 from cpnet.experiments.correspondences import BETWEEN, CHANGE, WHOLE, WON_MORE, top1_with
 from cpnet.experiments.intervals import SIDE, Estimate
 from cpnet.experiments.kinetics_rows import STAND_IN
@@ -56,27 +57,22 @@ def attending_run(dataset: str, seed: int = 0) -> Run | None:
     return next(iter(table.runs("cpu", seed, row, only_stored=True)), None)
 
 
-def _above(metric: str, low: float, group: str = "all", module: str = "res") -> Judge:
+def _above(frame: pd.DataFrame, metric: str, low: float, group: str = "all", module: str = "res") -> Verdict:
     """Whether a measurement of trained networks is above a bound, at every module whose name begins so."""
-
-    def judge(frame: pd.DataFrame) -> Verdict:
-        mine = frame[(frame["metric"] == metric) & (frame["group"] == group) & (frame["features"] == "trained")]
-        mine = mine[(mine["k"] == mine["trained_k"]) & mine["module"].str.startswith(module) & (mine["half"] > 0)]
-        if mine.empty:
-            return Verdict("not run", "nothing is measured")
-        chances, effects = [], []
-        for row in mine.to_dict("records"):
-            freedom = row["videos"] - 1
-            error = row["half"] / student.ppf(1 - SIDE, freedom)
-            chances.append(chances_between(Estimate(row["mean"], error, freedom, 1, row["videos"]), low))
-            name = f"{row['dataset']}, {row['module']}"
-            effects.append(Effect(name, row["mean"], row["half"], low, math.inf))
-        above = sum(inside <= SIDE for inside, _ in chances)
-        texts = [f"{effect.name}: {effect.mean:.2f} ± {effect.half:.2f}" for effect in effects]
-        evidence = f"{above} of {len(chances)} hold; {'; '.join(texts)}"
-        return Verdict(outcome_of(chances, len(chances)), evidence, tuple(effects))
-
-    return judge
+    mine = frame[(frame["metric"] == metric) & (frame["group"] == group) & (frame["features"] == "trained")]
+    mine = mine[(mine["k"] == mine["trained_k"]) & mine["module"].str.startswith(module) & (mine["half"] > 0)]
+    if mine.empty:
+        return Verdict("not run", "nothing is measured")
+    chances, effects = [], []
+    for row in mine.to_dict("records"):
+        freedom = row["videos"] - 1
+        error = row["half"] / student.ppf(1 - SIDE, freedom)
+        chances.append(chances_between(Estimate(row["mean"], error, freedom, 1, row["videos"]), low))
+        effects.append(Effect(f"{row['dataset']}, {row['module']}", row["mean"], row["half"], low, math.inf))
+    above = sum(inside <= SIDE for inside, _ in chances)
+    texts = [f"{effect.name}: {effect.mean:.2f} ± {effect.half:.2f}" for effect in effects]
+    evidence = f"{above} of {len(chances)} hold; {'; '.join(texts)}"
+    return Verdict(outcome_of(chances, len(chances)), evidence, tuple(effects))
 
 
 OVER_VIDEOS = "95 % interval over videos, of the network of seed 0"
@@ -93,31 +89,31 @@ TABLE = Table(
             "paper",
             "of the frames that show a point of a moving thing, more than half have a proposal within a row and column "
             f"of it, at every module; {OVER_VIDEOS}",
-            _above("frames", 0.5, "moving things"),
+            partial(_above, metric="frames", low=0.5, group="moving things"),
         ),
         Claim(
             "max pooling is robust to wrong proposals: a true one wins in more channels than a false one",
             "paper",
             f"every module, all positions; {OVER_VIDEOS}",
-            _above(WON_MORE, 0.0),
+            partial(_above, metric=WON_MORE, low=0.0),
         ),
         Claim(
             "with a quarter of the proposals drawn at random, CPNet is still above C2D",
             "ours",
             f"top-1, paired per video; {OVER_VIDEOS}",
-            _above(f"{top1_with(0.25)}, gain", 0.0, module=WHOLE),
+            partial(_above, metric=f"{top1_with(0.25)}, gain", low=0.0, module=WHOLE),
         ),
         Claim(
             "CP modules change the features of moving things more than the rest",
             "paper",
             f"log of the ratio of L1 changes above 0, every module; {OVER_VIDEOS}",
-            _above(CHANGE, 0.0),
+            partial(_above, metric=CHANGE, low=0.0),
         ),
         Claim(
             "later modules focus more on what moves",
             "paper",
             f"log of that ratio, last module less first; {OVER_VIDEOS}",
-            _above(CHANGE, 0.0, module=BETWEEN),
+            partial(_above, metric=CHANGE, low=0.0, module=BETWEEN),
         ),
     ),
     evidence=load,

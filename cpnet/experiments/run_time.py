@@ -90,14 +90,10 @@ def _with_origin(frame: pd.DataFrame, device: str) -> pd.DataFrame:
     return frame.assign(device=origin["device"], threads=origin["threads"], torch=torch_version, date=date)
 
 
-def _judged(measurement: str, judge: Judge) -> Judge:
-    """A judge of one measurement, for the evidence of all."""
-
-    def judge_it(frame: pd.DataFrame) -> Verdict:
-        part = frame[frame["measurement"] == measurement].dropna(axis=1, how="all")
-        return Verdict("not run", "no measurement") if part.empty else judge(part)
-
-    return judge_it
+def _judged(frame: pd.DataFrame, measurement: str, judge: Judge) -> Verdict:
+    """By one measurement of all."""
+    part = frame[frame["measurement"] == measurement].dropna(axis=1, how="all")
+    return Verdict("not run", "no measurement") if part.empty else judge(part)
 
 
 def _speed_of_a_gpu(speed: pd.DataFrame) -> Verdict:
@@ -163,26 +159,26 @@ TABLE = Table(
             f"CPNet-34 reaches {PAPER_SPEED[8]} videos/s of 8 frames and {PAPER_SPEED[32]} of 32",
             "paper",
             "videos/s on a GPU, one at a time",
-            _judged("speed", _speed_of_a_gpu),
+            partial(_judged, measurement="speed", judge=_speed_of_a_gpu),
         ),
         Claim(
             "More videos a second in larger batches",
             "paper",
             f"ratio of videos/s, largest batch over 1, above {NOISE}",
-            _judged("speed", _larger_batches),
+            partial(_judged, measurement="speed", judge=_larger_batches),
         ),
         Claim(
             "A CP module does not store the THW x THW matrix",
             "paper",
             f"peak memory grows as N^p: p below {LINEAR} for CP, above {NEAR_QUADRATIC} for NL with a stored matrix",
-            _judged("growth", _memory_is_linear),
+            partial(_judged, measurement="growth", judge=_memory_is_linear),
         ),
         *(
             Claim(
                 f"A CP module saves {what} against an NL block {which}",
                 source,
                 f"ratio in a training step at the largest N, above {NOISE}",
-                _judged("growth", partial(_less_than, column=column, other=other)),
+                partial(_judged, measurement="growth", judge=partial(_less_than, column=column, other=other)),
             )
             for which, source, other in (
                 ("that stores it", "paper", "NL, stored"),
@@ -194,13 +190,13 @@ TABLE = Table(
             "An approximate search keeps the toy net's accuracy",
             "ours",
             f"top-1 within {MARGIN:.0f} points of the exact search's, by each index",
-            _judged("accuracy", _approximate_is_as_accurate),
+            partial(_judged, measurement="accuracy", judge=_approximate_is_as_accurate),
         ),
         Claim(
             "The exact search here is faster than that of faiss",
             "ours",
             f"ratio of times above {NOISE}, for all features",
-            _judged("search", _faster_than_faiss),
+            partial(_judged, measurement="search", judge=_faster_than_faiss),
         ),
     ),
     evidence=evidence,

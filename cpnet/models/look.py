@@ -2,13 +2,16 @@
 non-local blocks attend to."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from contextlib import ExitStack
+from typing import NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from cpnet.models.resnet import BLOCKS, Place, ResNet
 from cpnet.nn import CPModule, NonLocalBlock, correspondence_proposals
+
+Key = TypeVar("Key")
 
 
 class Look(NamedTuple):
@@ -67,34 +70,28 @@ def attention(model: ResNet, clip: Tensor, place: Place, shrink: int = 1) -> tup
     return block.attention(x, positions)[0], tuple(block.pool(x).shape[2:])
 
 
-def _inputs(model: ResNet, clip: Tensor, modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+def _inputs(model: ResNet, clip: Tensor, modules: Mapping[Key, nn.Module]) -> dict[Key, Tensor]:
     """What comes in to each module (1, C, T, H, W), in the order of the network."""
-    seen: dict[str, Tensor] = {}
-    hooks = [
-        module.register_forward_pre_hook(lambda _, inputs, name=name: seen.update({name: inputs[0]}))
-        for name, module in modules.items()
-    ]
-    try:
+    seen: dict[Key, Tensor] = {}
+    with ExitStack() as hooks:
+        for key, module in modules.items():
+            hook = module.register_forward_pre_hook(lambda _, inputs, key=key: seen.update({key: inputs[0]}))
+            hooks.callback(hook.remove)
         model.eval()(clip[None])
-    finally:
-        for hook in hooks:
-            hook.remove()
     return seen
 
 
 @torch.no_grad()
 def block_sums(model: ResNet, clip: Tensor, places: Sequence[Place]) -> list[Tensor]:
     """Features (C, T, H, W) where CP modules would be: the sums of residual blocks of a network of frames."""
-    found: dict[Place, Tensor] = {}
-    blocks = [model.block(place) for place in dict.fromkeys(places)]
-    probes = [_Probe(found, place) for place in dict.fromkeys(places)]
-    for block, probe in zip(blocks, probes, strict=True):
-        block.cp.append(probe)
+    probes = {place: nn.Identity() for place in places}
+    for place, probe in probes.items():
+        model.block(place).cp.append(probe)
     try:
-        model.eval()(clip[None])
+        found = _inputs(model, clip, probes)
     finally:
-        for block in blocks:
-            del block.cp[-1]
+        for place in probes:
+            del model.block(place).cp[-1]
     return [found[place][0] for place in places]
 
 
@@ -102,15 +99,3 @@ def propose(features: Tensor, k: int, shrink: int = 1) -> Tensor:
     """The k proposals (N, k) that a CP module would make from features (C, T, H, W)."""
     seeds = torch.zeros(1, dtype=torch.int64, device=features.device)
     return correspondence_proposals(features[None, ..., ::shrink, ::shrink], k, seeds=seeds)[0]
-
-
-class _Probe(nn.Module):
-    """Keeps what passes."""
-
-    def __init__(self, kept: dict[Any, Tensor], key: Any) -> None:
-        super().__init__()
-        self.kept, self.key = kept, key
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.kept[self.key] = x
-        return x

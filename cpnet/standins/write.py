@@ -42,7 +42,16 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Spec:
-    """All that determines a rendered data set: its name, clips of each split, height in pixels, seed of all draws."""
+    """All that determines a rendered data set.
+
+    Attributes:
+        name: which data set to stand in for; "images" are still images of the world of "kinetics".
+        train, val, test: number of clips of each split, in turn of all classes; a test split has its labels apart, as
+            the releases of Something-Something and Jester have them.
+        size: height of the frames in pixels; the least short side for "kinetics".
+        seed: seed of all random draws; clip i of a split does not depend on the number of clips.
+        revision: raised when a change of code changes pictures.
+    """
 
     name: Dataset
     train: int
@@ -51,10 +60,6 @@ class Spec:
     seed: int
     revision: int = REVISION
     test: int | None = None
-
-    def arguments(self) -> dict[str, Any]:
-        """For `render`."""
-        return {name: value for name, value in self.written().items() if name != "revision"}
 
     def written(self) -> dict[str, Any]:
         """As its folder has it, without what is None."""
@@ -72,51 +77,37 @@ class Clip:
     path: str
 
 
-def render(
-    name: Dataset,
-    out: Path,
-    *,
-    train: int,
-    val: int,
-    test: int | None = None,
-    size: int = 72,
-    seed: int = 0,
-    jobs: int = 2,
-    progress: bool = True,
-) -> None:
+def render(spec: Spec, out: Path, *, jobs: int = 2, progress: bool = True) -> None:
     """Render a data set; what an interrupted call has written is kept, and annotations come last.
 
     Args:
-        name: which data set to stand in for; "images" are still images of the world of "kinetics".
+        spec: what is rendered, of the revision in use.
         out: folder of the data set.
-        train, val, test: number of clips of each split, in turn of all classes; a test split has its labels apart, as
-            the releases of Something-Something and Jester have them.
-        size: height of the frames in pixels; the least short side for "kinetics".
-        seed: seed of all random draws; clip i of a split does not depend on the number of clips.
         jobs: number of processes side by side.
 
     Raises:
-        ValueError: unknown name, sizes out of range, or a folder that holds another data set.
+        ValueError: unknown name, sizes out of range, another revision, or a folder that holds another data set.
     """
-    if name not in NAMES:
-        raise ValueError(f"name={name!r}: choose one of {', '.join(NAMES)}")
-    counts = (train, val, test or 0)
-    if min(counts) < 0 or sum(counts) == 0 or size < MIN_SIZE or size % 2 or jobs < 1:
+    if spec.name not in NAMES:
+        raise ValueError(f"name={spec.name!r}: choose one of {', '.join(NAMES)}")
+    if spec.revision != REVISION:
+        raise ValueError(f"revision={spec.revision}: this code renders revision {REVISION}")
+    counts = (spec.train, spec.val, spec.test or 0)
+    if min(counts) < 0 or sum(counts) == 0 or spec.size < MIN_SIZE or spec.size % 2 or jobs < 1:
         raise ValueError(
-            f"train={train}, val={val}, test={test}, size={size}, jobs={jobs}: give at least one clip, "
-            f"an even size of {MIN_SIZE} or more, and at least one process"
+            f"train={spec.train}, val={spec.val}, test={spec.test}, size={spec.size}, jobs={jobs}: give at least one "
+            f"clip, an even size of {MIN_SIZE} or more, and at least one process"
         )
-    spec = Spec(name, train, val, size, seed, test=test)
     _claim(out, spec)
     clips = clips_of(spec)
     with locked(out), ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         pending = [clip for clip in clips if not (out / clip.path).exists()]
         written = pool.map(partial(_render_clip, spec, out), pending, chunksize=8)
         done = len(clips) - len(pending)
-        for _ in progress_bar(progress, iterable=written, total=len(clips), initial=done, desc=name, unit="clip"):
+        for _ in progress_bar(progress, iterable=written, total=len(clips), initial=done, desc=spec.name, unit="clip"):
             pass
         shutil.rmtree(out / UNFINISHED, ignore_errors=True)
-        for split in SPLITS if test else SPLITS[:2]:
+        for split in SPLITS if spec.test else SPLITS[:2]:
             _annotate(spec, out, split, [clip for clip in clips if clip.split == split])
         (out / COMPLETE).touch()
 

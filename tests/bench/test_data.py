@@ -3,11 +3,11 @@ import pytest
 from cpnet.__main__ import main
 from cpnet.bench.data import measure_data
 from cpnet.data.layouts import read_index
-from cpnet.standins import render
+from cpnet.standins import Spec, render
 
 
 def test_clips_a_second_are_measured_for_each_backend(tmp_path):
-    render("something", tmp_path, train=3, val=0, size=32, jobs=1, progress=False)
+    render(Spec("something", train=3, val=0, size=32, seed=0), tmp_path, jobs=1, progress=False)
     frame = measure_data(read_index("something", tmp_path, "train"), 3, (0,), repeats=1, shape=(2, 2, 16))
     assert frame["decoder"].tolist() == ["decord"] * 2 + ["pyav"] * 2
     assert frame["candidate"].tolist() == ["decoding alone", "0 workers"] * 2
@@ -16,7 +16,7 @@ def test_clips_a_second_are_measured_for_each_backend(tmp_path):
 
 
 def test_ones_own_data_set_is_measured(tmp_path, capsys):
-    render("jester", tmp_path, train=3, val=0, size=32, jobs=1, progress=False)
+    render(Spec("jester", train=3, val=0, size=32, seed=0), tmp_path, jobs=1, progress=False)
     options = ["--workers", "0", "1", "--repeats", "1"]
     main(["bench", "data", "--dataset", "jester", "--root", str(tmp_path), *options])
     lines = capsys.readouterr().out.splitlines()

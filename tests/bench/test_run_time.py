@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -12,10 +14,10 @@ from cpnet.bench.run_time import (
     measure_search,
     measure_speed,
     recall,
-    searching,
 )
 from cpnet.bench.train import exponents
 from cpnet.data.moving_square import ToyMotion
+from cpnet.engine.protocols import changed
 from cpnet.experiments import run_time as chapter
 from cpnet.models import create_model
 from cpnet.nn import correspondence_proposals
@@ -72,7 +74,7 @@ def test_a_net_searches_with_what_it_is_given_and_then_as_before():
         return ((torch.arange(N) + frame) % N)[None, :, None].expand(len(f), -1, k)
 
     before = net(clip)
-    with searching(net, next_frame):
+    with changed([net.core], {"_propose": partial(next_frame, k=3)}):
         within = net(clip)
     assert asked == [3] and not torch.equal(within, before)
     assert torch.equal(net(clip), before)

@@ -7,7 +7,7 @@ from made_results import NOTHING, measured
 from cpnet.data.layouts import read_index
 from cpnet.experiments import gains
 from cpnet.experiments.claims import within
-from cpnet.standins import class_names, class_table, render
+from cpnet.standins import Spec, class_names, class_table, render
 
 ROWS = ("cpnet", "c2d")
 N = 1000
@@ -27,7 +27,7 @@ def made(motion, still, name="something"):
 
 
 def test_videos_are_those_that_are_rendered(tmp_path):
-    render("jester", tmp_path, train=1, val=5, size=32, seed=0, jobs=1, progress=False)
+    render(Spec("jester", train=1, val=5, size=32, seed=0), tmp_path, jobs=1, progress=False)
     index = read_index("jester", tmp_path, "val")
     assert [index.classes[video.label] for video in index.videos] == gains.val_classes("jester", 5)
 

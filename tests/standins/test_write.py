@@ -21,7 +21,10 @@ TRAIN, VAL, SIZE = 10, 4, 32
 
 
 def write(out, name, **options):
-    render(name, out, **{"train": TRAIN, "val": VAL, "size": SIZE, "jobs": 1, "progress": False} | options)
+    jobs = options.pop("jobs", 1)
+    render(
+        Spec(name, **{"train": TRAIN, "val": VAL, "size": SIZE, "seed": 0} | options), out, jobs=jobs, progress=False
+    )
     return out
 
 
@@ -123,6 +126,7 @@ def test_clips_do_not_depend_on_how_many_there_are_and_classes_take_turns(name):
         ({"size": 33}, "size=33"),
         ({"jobs": 0}, "jobs=0"),
         ({"name": "sthv2"}, "name='sthv2': choose one of kinetics"),
+        ({"revision": 1}, "revision=1: this code renders"),
     ],
 )
 def test_what_cannot_be_rendered_is_refused(tmp_path, options, message):
