@@ -79,10 +79,12 @@ def shares_by_k(frame: pd.DataFrame, ylabel: str) -> Figure:
         frame: lines of `cpnet.experiments.figure5.load`, of trained networks.
     """
 
+    colours = {module: f"C{i}" for i, module in enumerate(sorted({*frame["module"]}))}
+
     def draw(axis: Axes, mine: pd.DataFrame) -> None:
         for module, line in mine.groupby("module", sort=False):
             line = line.sort_values("k")
-            axis.plot(line["k"], line["mean"], marker="o", label=module)
+            axis.plot(line["k"], line["mean"], marker="o", color=colours[module], label=module)
         axis.set_xscale("log", base=2)
         axis.set_xlabel("k")
 
@@ -100,7 +102,8 @@ def _by_dataset(frame: pd.DataFrame, ylabel: str, draw: Callable[[Axes, pd.DataF
         if mine.empty:
             say_not_run(axis)
     axes[0, 0].set_ylabel(ylabel)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center")
+    lines = {label: line for axis in axes[0] for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(lines.values(), lines.keys(), loc="outside right center")
     return figure
 
 
