@@ -18,6 +18,7 @@ NOT_BY_DECORD = {name for name in ODD if name.endswith((".avi", ".ts", ".mpg", "
 NOT_BY_DECORD |= {"cut.mp4", "cut-first.mp4", "turned-cut.mp4", "open-gop.mp4", "intra-refresh.mp4"}
 NOT_BY_DECORD |= {"cut.mov", "negative.mkv", "live.webm", "mirrored.mp4", "upside-down.mp4", "turned-mirrored.mp4"}
 NOT_BY_DECORD |= {f"{width}-wide.mp4" for width in (16, 24, 48)}
+BY_EITHER = {"72-wide.mp4"}  # decord reads it or says that it cannot, by how the CPU's instructions pad rows
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,8 @@ def test_frames_are_those_that_ffmpeg_shows(odd, read, name):
     assert alike(read(path, range), expected)
     some = np.random.RandomState(0).randint(0, len(expected), 8).tolist()
     assert np.array_equal(read(path, some), read(path, range)[some])
-    assert (path in read.by_pyav) == (read.backend == "decord" and name in NOT_BY_DECORD)
+    if name not in BY_EITHER:
+        assert (path in read.by_pyav) == (read.backend == "decord" and name in NOT_BY_DECORD)
 
 
 def test_a_stream_that_changes_its_size_is_refused_by_name(tmp_path, read):
@@ -79,4 +81,4 @@ def test_the_check_of_a_folder_lists_what_is_refused_and_says_what_pyav_reads(od
     out = capsys.readouterr().out
     assert damaged == set(REFUSED) and f"{len(ODD)} listed, {len(ODD)} found" in out
     told = {names[line.split()[0].removeprefix("val/")] for line in out.splitlines() if " is read by PyAV: " in line}
-    assert told == NOT_BY_DECORD
+    assert told - BY_EITHER == NOT_BY_DECORD
