@@ -46,6 +46,10 @@ def explore(
     sums = {name: block_sums(other, normal, places) for name, other in others.items()}
     looks = look(net, normal)
     truths = {} if truth_of is None else {grid: truth_of(grid) for grid in {seen.size[1:] for seen in looks}}
+    heat = {}
+    if attending is not None:
+        shrinks = {place: seen.shrink for place, seen in zip(places, looks, strict=True) if attending.block(place).nl}
+        heat = attention(attending, normal, shrinks)
     found = []
     for i, seen in enumerate(looks):
         near = truths[seen.size[1:]].near if truths else None
@@ -59,8 +63,8 @@ def explore(
                 "nets": {name: _packed(_marked(indices, near), np.uint16) for name, indices in proposals.items()},
             }
         )
-        if attending is not None and attending.block(places[i]).nl:
-            weights, grid = attention(attending, normal, places[i], seen.shrink)
+        if places[i] in heat:
+            weights, grid = heat[places[i]]
             shares = 255 * weights / weights.amax(1, keepdim=True)
             found[-1]["heat"] = {"grid": grid, "shares": _packed(shares.round().numpy(), np.uint8)}
     frames = [_png(frame) for frame in clip.permute(1, 2, 3, 0).numpy()]

@@ -82,7 +82,7 @@ class TestEveryNotebook:
         cells = nbformat.read(path, as_version=4).cells
         assert len(cells) <= 40
         assert sum(len(cell.source.splitlines()) for cell in code_cells(path)) <= 150
-        assert path.stat().st_size < 1_200_000
+        assert path.stat().st_size < 1_000_000
 
     def test_no_output_names_a_machine_or_failed(self, path):
         text = json.dumps(

@@ -58,16 +58,22 @@ def look(model: ResNet, clip: Tensor) -> list[Look]:
 
 
 @torch.no_grad()
-def attention(model: ResNet, clip: Tensor, place: Place, shrink: int = 1) -> tuple[Tensor, tuple[int, ...]]:
-    """What the non-local block of a block attends to, at a clip (3, T, S, S).
+def attention(model: ResNet, clip: Tensor, shrinks: Mapping[Place, int]) -> dict[Place, tuple[Tensor, tuple[int, ...]]]:
+    """What non-local blocks attend to, at a clip (3, T, S, S).
+
+    Args:
+        shrinks: places of the blocks, and of each every how many rows and columns a position asks.
 
     Returns:
-        Weights (N, M) of the keys, from each position at every `shrink`-th row and column; (T, h, w) of the keys.
+        Of each place weights (N, M) of the keys, from each position that asks; and (T, h, w) of the keys.
     """
-    block = cast(NonLocalBlock, model.block(place).nl[0])
-    x = _inputs(model, clip, {"": block})[""]
-    positions = torch.arange(x[0, 0].numel()).view(x.shape[2:])[:, ::shrink, ::shrink].flatten()
-    return block.attention(x, positions)[0], tuple(block.pool(x).shape[2:])
+    blocks = {place: cast(NonLocalBlock, model.block(place).nl[0]) for place in shrinks}
+    found = {}
+    for place, x in _inputs(model, clip, blocks).items():
+        block, shrink = blocks[place], shrinks[place]
+        positions = torch.arange(x[0, 0].numel()).view(x.shape[2:])[:, ::shrink, ::shrink].flatten()
+        found[place] = block.attention(x, positions)[0], tuple(block.pool(x).shape[2:])
+    return found
 
 
 def _inputs(model: ResNet, clip: Tensor, modules: Mapping[Key, nn.Module]) -> dict[Key, Tensor]:

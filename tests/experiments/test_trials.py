@@ -14,6 +14,7 @@ def test_each_network_has_the_knobs_of_its_best_trial():
 
 def test_each_network_has_as_many_trials():
     assert {len({*tried(family)}) for family in FAMILIES} == {4}
+    assert all(KNOBS[family] in tried(family) for family in FAMILIES)
 
 
 def test_trials_are_trainings_of_the_table_on_other_videos():
