@@ -17,6 +17,7 @@ from cpnet.figures.accuracy import (
 )
 from cpnet.figures.frames import arrows, clips, contact_sheet, one_position, proposals
 from cpnet.figures.measurements import costs, growth, shares_by_k, shares_of_modules, speed, top1_by_share
+from cpnet.figures.parts import titles
 from cpnet.figures.training import accuracy_by_epoch, learning_curves, losses, training_curves
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "shares_by_k",
     "shares_of_modules",
     "speed",
+    "titles",
     "top1_by_motion",
     "top1_by_share",
     "training_curves",

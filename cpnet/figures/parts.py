@@ -8,20 +8,25 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 # Looked for in this order in the title of a row: "NL C2D" is an NL net. What names none is a CPNet.
-NETWORKS = ("cpnet", "nl", "c3d", "artnet", "trn", "c2d")
+NETWORKS = {"cpnet": "CPNet", "nl": "NL C2D", "c3d": "C3D", "artnet": "ARTNet", "trn": "TRN", "c2d": "C2D"}
 
 Colour = tuple[float, float, float]
 
 
 def colours(titles: Iterable[str]) -> dict[str, Colour]:
     """By title, one colour for each network in the whole book; several rows of one network have shades of it."""
-    of = {title: next((name for name in NETWORKS if name in title.lower()), NETWORKS[0]) for title in titles}
+    of = {title: next((name for name in NETWORKS if name in title.lower()), "cpnet") for title in titles}
     found: dict[str, Colour] = {}
     for colour, network in zip(sns.color_palette("colorblind", len(NETWORKS)), NETWORKS, strict=True):
         mine = [title for title, name in of.items() if name == network]
         shades = sns.light_palette(colour, len(mine) + 2)[2:] if len(mine) > 1 else [colour]
         found |= dict(zip(mine, shades, strict=False))
     return found
+
+
+def titles(rows: Iterable[str]) -> dict[str, str]:
+    """By row, how figures name it: "cpnet_resnet18" is "CPNet, ResNet-18"."""
+    return {row: ", ResNet-".join((NETWORKS[row.partition("_")[0]], row.partition("_resnet")[2])) for row in rows}
 
 
 def lines(axis: Axes, frame: pd.DataFrame, x: str, y: str, names: Mapping[str, str], **style: Any) -> bool:

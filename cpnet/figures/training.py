@@ -9,23 +9,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cpnet.figures.parts import colours, lines, say_not_run
-
-NAMES = {"nl": "I3D NL Net", "artnet": "ARTNet", "trn": "TRN", "cpnet": "CPNet"}
+from cpnet.paper import model_names
 
 
 def learning_curves(curves: pd.DataFrame, chance: float) -> Figure:
-    """Validation accuracy over epochs, one line a seed, one panel a row of the table.
+    """Validation accuracy over epochs, one line a seed, one panel a row of Table 1.
 
     Args:
         curves: of `cpnet.results.curves`.
     """
-    rows = [row for row in NAMES if row in set(curves["row"])]
+    rows = {row: title for row, title in model_names("table1").items() if row in set(curves["row"])}
     figure, axes = plt.subplots(1, len(rows), figsize=(2.6 * len(rows), 2.8), sharey=True, squeeze=False)
-    for axis, row in zip(axes[0], rows, strict=True):
+    for axis, (row, title) in zip(axes[0], rows.items(), strict=True):
         for _, run in curves[curves["row"] == row].groupby("seed"):
-            axis.plot(run["epoch"], run["val_top1"], color=colours([row])[row], alpha=0.7, linewidth=1.5)
+            axis.plot(run["epoch"], run["val_top1"], color=colours([title])[title], alpha=0.7, linewidth=1.5)
         axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
-        axis.set(title=NAMES[row], xlabel="epoch", ylim=(0, 103))
+        axis.set(title=title, xlabel="epoch", ylim=(0, 103))
     axes[0, 0].set_ylabel("validation top-1, %")
     return figure
 
