@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import partial
 
+from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments import (
     architectures,
     figure5,
@@ -26,9 +28,14 @@ from cpnet.experiments.profiles import pretraining
 from cpnet.experiments.run import Run
 from cpnet.experiments.table import Table
 
+
+def _pretrained(depth: str, profile: str, seed: int) -> VideoTraining | None:
+    return None if profile == "paper" else pretraining(profile, depth)
+
+
 PRETRAIN = Table(
-    name="pretrain",  # what all networks on the stand-in for Kinetics start from
-    rows={"c2d_resnet18": lambda profile, seed: None if profile == "paper" else pretraining(profile)},
+    name="pretrain",  # what the networks on the stand-ins for Kinetics and Jester start from
+    rows={f"c2d_resnet{depth}": partial(_pretrained, depth) for depth in ("18", "34")},
 )
 
 TABLES = {

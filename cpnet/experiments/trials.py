@@ -1,12 +1,13 @@
 """What chose the knobs of short trainings: as many trials for each network, on videos that no table is tested on."""
 
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
-from cpnet.experiments.profiles import KNOBS, Knobs, kinetics, on_other_videos
+from cpnet.experiments.profiles import KNOBS, TWENTYBN_K, Knobs, kinetics, on_other_videos, pretraining, short
 from cpnet.experiments.table import Table
 
 TRIED = (Knobs(1e-3), Knobs(2e-3), Knobs(4e-3), Knobs(8e-3))
@@ -23,6 +24,15 @@ def trial(family: str, knobs: Knobs, profile: str, seed: int) -> VideoTraining |
     return on_other_videos(kinetics(network, profile, seed, knobs=knobs), TUNING_VIDEOS, TUNING_SEED)
 
 
+def start(stills: bool, profile: str, seed: int) -> VideoTraining | None:
+    """The first phase of Table 5(b) with ResNet-18, from weights of still images or from random ones."""
+    if profile != "cpu":
+        return None
+    training = short("jester", Network("cpnet_resnet18", positions="5", k=TWENTYBN_K), profile, seed, 4)
+    data, init = replace(training.data, augmentation="flips"), pretraining(profile) if stills else None
+    return on_other_videos(replace(training, data=data, init=init), TUNING_VIDEOS, TUNING_SEED)
+
+
 def name_of(family: str, knobs: Knobs) -> str:
     """A row's name, such as "cpnet_step12_lr0.002_scale8"."""
     scale = f"_scale{knobs.displacement_scale:g}" if knobs.displacement_scale else ""
@@ -34,9 +44,11 @@ def tried(family: str) -> tuple[Knobs, ...]:
     return TRIED_CPNET if family == "cpnet" else TRIED
 
 
+STARTS = {"jester_random": False, "jester_stills": True}
 TABLE = Table(
     name="table3_trials",
-    rows={name_of(family, knobs): partial(trial, family, knobs) for family in FAMILIES for knobs in tried(family)},
+    rows={name_of(family, knobs): partial(trial, family, knobs) for family in FAMILIES for knobs in tried(family)}
+    | {name: partial(start, stills) for name, stills in STARTS.items()},
 )
 
 
