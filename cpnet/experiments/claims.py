@@ -145,7 +145,7 @@ def within(frame: pd.DataFrame, comparisons: Sequence[Comparison]) -> Verdict:
     found = [(comparison, _per_video(frame, comparison.contrast)) for comparison in comparisons]
     measured = [(comparison, values) for comparison, values in found if values is not None]
     if not measured:
-        return Verdict("not run", f"no seed has all of {comparisons[0].name}")
+        return Verdict("not run", f"no seed has every row of {comparisons[0].name}")
     few = [(comparison, values) for comparison, values in measured if len(values) < FEWEST_SEEDS]
     if few:
         first, values = few[0]
@@ -191,8 +191,8 @@ def _evidence(estimates: Sequence[tuple[Comparison, Estimate]], inside: Sequence
     ]
     if count == 1:
         return texts[0]
-    more = f"; the other {len(ranked) - SHOWN} are less uncertain" if len(ranked) > SHOWN else ""
-    return f"{sum(p <= SIDE for p in inside)} of {count} hold; " + "; ".join(texts) + more
+    shown = "the least certain are " if len(ranked) > SHOWN else ""
+    return f"{sum(p <= SIDE for p in inside)} of {count} hold; {shown}" + "; ".join(texts)
 
 
 def _per_video(frame: pd.DataFrame, contrast: Contrast) -> np.ndarray | None:
@@ -241,7 +241,7 @@ def larger_difference(frame: pd.DataFrame, here: Comparison, there: Comparison) 
     """
     values = [_per_video(frame, comparison.contrast) for comparison in (here, there)]
     if values[0] is None or values[1] is None:
-        return Verdict("not run", f"no seed has all of {(here if values[0] is None else there).name}")
+        return Verdict("not run", f"no seed has every row of {(here if values[0] is None else there).name}")
     if min(map(len, values)) < FEWEST_SEEDS:  # type: ignore[arg-type]
         return Verdict("undecided", f"fewer than {FEWEST_SEEDS} seeds")
     one, other = (_estimate(c, v) for c, v in zip((here, there), values, strict=True))  # type: ignore[arg-type]

@@ -153,7 +153,7 @@ TABLE = Table(
     title="Supplement G",
     chapter="10_run_time",
     subject="run time and memory",
-    data="measured on a CPU",
+    data="a CPU",
     claims=(
         Claim(
             f"CPNet-34 reaches {PAPER_SPEED[8]} videos/s of 8 frames and {PAPER_SPEED[32]} of 32",

@@ -44,11 +44,11 @@ def tried(family: str) -> tuple[Knobs, ...]:
     return TRIED_CPNET if family == "cpnet" else TRIED
 
 
-STARTS = {"jester_random": False, "jester_stills": True}
+STARTS = {"jester_random": "random weights", "jester_stills": "weights from still images"}
 TABLE = Table(
     name="table3_trials",
     rows={name_of(family, knobs): partial(trial, family, knobs) for family in FAMILIES for knobs in tried(family)}
-    | {name: partial(start, stills) for name, stills in STARTS.items()},
+    | {name: partial(start, name == "jester_stills") for name in STARTS},
 )
 
 
@@ -61,3 +61,10 @@ def overview() -> pd.DataFrame:
     }
     columns = ["first trial", "second", "third", "fourth", "chosen"]
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("network")
+
+
+def starts() -> pd.DataFrame:
+    """Of CPNet on Jester, by what it starts from: top-1, and partners told apart, in percent."""
+    found = TABLE.load().query("row in @STARTS").pivot(index="row", columns="metric", values="value")
+    columns = {"val_top1": "val top-1", "val_partners": "partners"}
+    return found[list(columns)].rename(index=STARTS, columns=columns).rename_axis("start", axis=0)

@@ -182,11 +182,11 @@ def confusions(grids: Mapping[str, pd.DataFrame]) -> Figure:
     """Confusion matrices side by side, by name, in percent; of each class by rows, what it is taken for by columns."""
     classes = list(next(iter(grids.values())).index)
     side = 0.2 * len(classes)
-    figure, axes = plt.subplots(1, len(grids), figsize=(side * len(grids) + 4.5, side + 0.8), sharey=True)
+    figure, axes = plt.subplots(1, len(grids), figsize=(side * len(grids) + 5.5, side + 0.8), sharey=True)
     for axis, (name, grid) in zip(np.atleast_1d(axes), grids.items(), strict=True):
         sns.heatmap(grid, vmin=0, vmax=100, cmap="viridis", square=True, cbar=False, ax=axis, yticklabels=True)
         axis.set(title=name, xlabel="taken for, in the same order", ylabel="", xticks=[])
-        axis.tick_params(axis="y", labelsize=9)
+        axis.tick_params(axis="y", labelsize=12)
         if not grid.to_numpy().any():
             say_not_run(axis)
     return figure

@@ -40,6 +40,14 @@ def test_only_the_published_profile_has_official_data_and_augmentation(setting, 
     assert found.network.displacement_scale == (None if published else 32.0)
 
 
+@pytest.mark.parametrize("depth", ["18", "34"])
+def test_jester_begins_with_weights_of_stills_of_the_same_depth_and_something_with_random_ones(depth):
+    network = Network(f"cpnet_resnet{depth}", positions="5")
+    assert make(jester, "cpu", network).init == pretraining("cpu", depth)
+    assert make(jester, "paper", network).init is None  # ImageNet's, see above
+    assert make(something, "cpu", network).init is None
+
+
 @pytest.mark.parametrize("profile", ["smoke", "cpu", "gpu"])
 @pytest.mark.parametrize("setting", [kinetics, something, jester, pretraining])
 def test_every_class_of_a_stand_in_is_trained_and_tested(setting, profile):
