@@ -1,4 +1,4 @@
-"""What chose the knobs of short trainings: as many trials for each network, on videos that no table is tested on."""
+"""What chose the knobs of short trainings, and what those on Jester start from: trials on videos of no table."""
 
 from dataclasses import replace
 from functools import partial
