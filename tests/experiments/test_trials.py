@@ -1,8 +1,11 @@
 """What chose the knobs: as many trials for each network, on other videos, and the best of them is in use."""
 
+from dataclasses import replace
+
 from cpnet.experiments.profiles import KNOBS
 from cpnet.experiments.table3d import TABLE as TABLE3D
-from cpnet.experiments.trials import FAMILIES, TABLE, name_of, tried
+from cpnet.experiments.table5b import TABLE as TABLE5B
+from cpnet.experiments.trials import FAMILIES, STARTS, TABLE, name_of, tried
 
 
 def test_each_network_has_the_knobs_of_its_best_trial():
@@ -30,4 +33,13 @@ def test_trials_are_trainings_of_the_table_on_other_videos():
     seeds = [{run.training.data.rendered.seed for run in runs} for runs in (TABLE.runs(), rows)]
     assert seeds[0].isdisjoint(seeds[1])
     of_rows = [rest(run) for run in rows]
-    assert all(rest(run) in of_rows for run in TABLE.runs())
+    assert all(rest(run) in of_rows for run in TABLE.runs() if run.row not in STARTS)
+
+
+def test_starts_are_the_first_phase_of_table_5b_on_other_videos_and_differ_by_their_weights_only():
+    (row,) = TABLE5B.runs(seeds=0, rows="cpnet_resnet34")
+    random, stills = (TABLE.runs(rows=name)[0].training for name in STARTS)
+    assert random.init is None and stills.init is not None
+    assert replace(stills, init=None) == random
+    assert random.recipe.phases == row.training.recipe.phases[:1]
+    assert random.data.rendered.seed != row.training.data.rendered.seed
