@@ -116,10 +116,10 @@ def kinetics(
 
 
 def on_other_videos(training: VideoTraining, val: int, seed: int) -> VideoTraining:
-    """A training on a stand-in of another seed, training videos included; its weights are not kept."""
+    """A training on a stand-in of another seed, training videos included, without test split; no weights are kept."""
     assert training.data.rendered is not None
-    spec = replace(training.data.rendered, val=val, seed=seed)
-    return replace(training, data=replace(training.data, rendered=spec), keeps_weights=False)
+    spec = replace(training.data.rendered, val=val, test=None, seed=seed)
+    return replace(training, data=replace(training.data, rendered=spec), test_protocols=None, keeps_weights=False)
 
 
 def pretraining(profile: str, depth: str = "18") -> VideoTraining:

@@ -5,10 +5,12 @@ from functools import partial
 
 import pandas as pd
 
+from cpnet.engine.protocols import Protocol
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
-from cpnet.experiments.profiles import KNOBS, TWENTYBN_K, Knobs, kinetics, on_other_videos, pretraining, short
+from cpnet.experiments.profiles import KNOBS, SINGLE_CLIP, Knobs, kinetics, on_other_videos, twentybn
 from cpnet.experiments.table import Table
+from cpnet.experiments.twentybn import NETWORKS
 
 TRIED = (Knobs(1e-3), Knobs(2e-3), Knobs(4e-3), Knobs(8e-3))
 TRIED_CPNET = (Knobs(2e-3, 8.0), Knobs(2e-3, 32.0), Knobs(4e-3, 32.0), Knobs(8e-3, 32.0))
@@ -28,9 +30,10 @@ def start(stills: bool, profile: str, seed: int) -> VideoTraining | None:
     """The first phase of Table 5(b) with ResNet-18, from weights of still images or from random ones."""
     if profile != "cpu":
         return None
-    training = short("jester", Network("cpnet_resnet18", positions="5", k=TWENTYBN_K), profile, seed, 4)
-    data, init = replace(training.data, augmentation="flips"), pretraining(profile) if stills else None
-    return on_other_videos(replace(training, data=data, init=init), TUNING_VIDEOS, TUNING_SEED)
+    training = twentybn("jester", NETWORKS["cpnet_resnet18"], profile, seed, SINGLE_CLIP, Protocol())
+    first = replace(training.recipe, phases=training.recipe.phases[:1])
+    training = replace(training, recipe=first, init=training.init if stills else None)
+    return on_other_videos(training, TUNING_VIDEOS, TUNING_SEED)
 
 
 def name_of(family: str, knobs: Knobs) -> str:

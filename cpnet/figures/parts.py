@@ -26,7 +26,8 @@ def colours(titles: Iterable[str]) -> dict[str, Colour]:
 
 def titles(rows: Iterable[str]) -> dict[str, str]:
     """By row, how figures name it: "cpnet_resnet18" is "CPNet, ResNet-18"."""
-    return {row: ", ResNet-".join((NETWORKS[row.partition("_")[0]], row.partition("_resnet")[2])) for row in rows}
+    named = {row: row.split("_resnet") for row in rows}
+    return {row: f"{NETWORKS[network]}, ResNet-{depth}" for row, (network, depth) in named.items()}
 
 
 def lines(axis: Axes, frame: pd.DataFrame, x: str, y: str, names: Mapping[str, str], **style: Any) -> bool:
