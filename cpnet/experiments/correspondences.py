@@ -36,7 +36,7 @@ REPLACED = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of the proposals that are drawn
 GROUPS = ("moving things", "all")
 WON_MORE = "wins of a true one, less those of a false one"
 CHANGE = "log of change, moving over still"
-BETWEEN, WHOLE = "last module minus first", "whole network"  # in the place of a module
+BETWEEN, WHOLE = "last less first", "whole network"  # in the place of a module
 
 
 class Scene(NamedTuple):

@@ -172,6 +172,10 @@ def test_what_is_measured_of_a_network_is_stored_and_judged(training, tmp_path, 
     assert judged["evidence"].str.contains("jester, res4.1|jester, whole|jester, last").all()
 
 
+def test_every_claim_finds_its_numbers_in_what_is_committed():
+    assert "not run" not in set(figure5.TABLE.judge(figure5.load())["outcome"])
+
+
 @pytest.mark.parametrize(("mean", "expected"), [(2.0, "holds"), (-2.0, "does not hold"), (0.1, "undecided")])
 def test_a_claim_comes_out_as_its_numbers_say(mean, expected):
     values = {WON_MORE: mean, CHANGE: mean, "frames": 0.5 + mean / 5, f"{top1_with(0.25)}, gain": mean}
