@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,10 +107,15 @@ def _stacked(path: Path, frames: dict[int, np.ndarray], chosen: Sequence[int]) -
     return np.stack([frames[i] for i in chosen])
 
 
-def _decode_with_decord(path: Path, indices: Indices) -> np.ndarray:
-    import torch  # noqa: F401, I001, before decord: loaded after it, CUDA can hang
-    import decord
+def load_backend(backend: Backend) -> Any:
+    """Import what reads video files, which can take seconds, and return its module."""
+    if backend == "decord":
+        import torch  # noqa: F401, before decord: loaded after it, CUDA can hang
+    return import_module("av" if backend == "pyav" else backend)
 
+
+def _decode_with_decord(path: Path, indices: Indices) -> np.ndarray:
+    decord = load_backend("decord")
     try:
         # More threads fail on some webm files. Frames that decord replaces by their neighbours are errors.
         reader = decord.VideoReader(str(path), num_threads=1, fault_tol=0)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cpnet.data.decode import IMAGE_SUFFIXES, Backend, Indices, decode_frames, doubts
+from cpnet.data.decode import IMAGE_SUFFIXES, Backend, Indices, decode_frames, doubts, load_backend
 
 DEADLINE = 60.0  # seconds
 DOUBTS = "doubts"  # asks for `doubts` in place of frames
@@ -187,6 +187,7 @@ def serve(descriptor: int, backend: Backend) -> None:
         connection.send(length)
         return connection.recv()
 
+    load_backend(backend)  # before the first deadline begins
     connection.send("ready")
     while True:
         try:

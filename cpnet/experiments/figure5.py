@@ -29,7 +29,8 @@ def write(dataset: str, frame: pd.DataFrame, folder: Path = FOLDER) -> None:
 
 def load(folder: Path = FOLDER) -> pd.DataFrame:
     """What is stored, of all data sets."""
-    parts = [pd.read_csv(file) for file in sorted(folder.glob("*.csv"))]
+    files = [folder / f"{dataset}.csv" for dataset in DATASETS]
+    parts = [pd.read_csv(file) for file in files if file.exists()]
     columns = ["dataset", "features", "module", "k", "trained_k", "group", "metric", "mean", "half", "videos"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 

@@ -79,12 +79,10 @@ def shares_by_k(frame: pd.DataFrame, ylabel: str) -> Figure:
         frame: lines of `cpnet.experiments.figure5.load`, of trained networks.
     """
 
-    colours = {module: f"C{i}" for i, module in enumerate(sorted({*frame["module"]}))}
-
     def draw(axis: Axes, mine: pd.DataFrame) -> None:
         for module, line in mine.groupby("module", sort=False):
             line = line.sort_values("k")
-            axis.plot(line["k"], line["mean"], marker="o", color=colours[module], label=module)
+            axis.plot(line["k"], line["mean"], marker="o", label=module)
         axis.set_xscale("log", base=2)
         axis.set_xlabel("k")
 
@@ -92,18 +90,16 @@ def shares_by_k(frame: pd.DataFrame, ylabel: str) -> Figure:
 
 
 def _by_dataset(frame: pd.DataFrame, ylabel: str, draw: Callable[[Axes, pd.DataFrame], None]) -> Figure:
-    """Shares, a panel a data set, with one legend."""
+    """Shares, a panel a data set, one below the other."""
     datasets = list(dict.fromkeys(frame["dataset"])) or ["nothing is measured"]
-    figure, axes = plt.subplots(1, len(datasets), figsize=(5.2 * len(datasets), 3.4), sharey=True, squeeze=False)
-    for axis, dataset in zip(axes[0], datasets, strict=True):
+    figure, axes = plt.subplots(len(datasets), 1, figsize=(7, 2.5 * len(datasets)), squeeze=False)
+    for axis, dataset in zip(axes[:, 0], datasets, strict=True):
         mine = frame[frame["dataset"] == dataset]
         draw(axis, mine)
-        axis.set(title=dataset, ylim=(0, 1))
+        axis.set(title=dataset, ylim=(0, 1), ylabel=ylabel)
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         if mine.empty:
             say_not_run(axis)
-    axes[0, 0].set_ylabel(ylabel)
-    lines = {label: line for axis in axes[0] for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(lines.values(), lines.keys(), loc="outside right center")
     return figure
 
 
@@ -117,7 +113,7 @@ def top1_by_share(
         axis.axhline(floors[name], color=f"C{i}", linestyle=":", label=f"{name}, C2D")
     axis.set(xlabel="proposals drawn at random, %", ylabel="validation top-1, %", ylim=(0, 101))
     if curves:
-        axis.legend()
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     else:
         say_not_run(axis)
     return figure
