@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -68,7 +69,7 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
                 f"but {num_frames - 1} steps take at least {travel}"
             )
         number = 0 if distractors == "none" else NUM_DISTRACTORS
-        places, labels = _draw(seed, room, num_frames, tuple(steps), number)
+        places, labels = _draw(seed, room, num_frames, tuple(steps), number, *NUM_CLIPS.values())
         chosen = slice(0, NUM_CLIPS["train"]) if split == "train" else slice(NUM_CLIPS["train"], None)
         self.paths, self.still = np.split(margin + places[chosen], [num_frames], axis=1)
         self.labels = labels[chosen]
@@ -89,20 +90,23 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
         return hashlib.sha256(self.frames.tobytes() + self.labels.astype("<i8").tobytes()).hexdigest()
 
 
+@lru_cache(maxsize=1)  # the other split is often asked for next
 def _draw(
-    seed: int, room: int, num_frames: int, steps: tuple[int, ...], distractors: int
+    seed: int, room: int, num_frames: int, steps: tuple[int, ...], distractors: int, num_train: int, num_val: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Top-left corners (clips, T + distractors, 2) as (row, column), and labels (clips,), train clips first."""
     rng = np.random.RandomState(seed)  # its stream is frozen across numpy versions
-    count = sum(NUM_CLIPS.values())
+    count = num_train + num_val
     labels = np.arange(count) % len(CLASSES)  # any run of four clips is balanced
     seen: set[bytes] = set()
     places = np.empty((count, num_frames + distractors, 2), dtype=np.int64)
     for i, label in enumerate(labels):
         for _ in range(MAX_DRAWS):
-            path = _draw_path(rng, CLASSES[label], room, num_frames, steps)
-            places[i] = np.concatenate([path, _draw_distractors(rng, path, room, distractors)])
-            if i < NUM_CLIPS["train"] or places[i].tobytes() not in seen:
+            path = _draw_path(rng, CLASSES[label], room, num_frames, np.array(steps))
+            places[i, :num_frames] = path
+            if distractors:
+                places[i, num_frames:] = _draw_distractors(rng, path, room, distractors)
+            if i < num_train or places[i].tobytes() not in seen:
                 break
         else:
             raise ValueError(
@@ -113,12 +117,12 @@ def _draw(
 
 
 def _draw_path(
-    rng: np.random.RandomState, direction: str, room: int, num_frames: int, choices: tuple[int, ...]
+    rng: np.random.RandomState, direction: str, room: int, num_frames: int, choices: np.ndarray
 ) -> np.ndarray:
     """Corners (T, 2) of a square that has `room` pixels to travel."""
-    steps = rng.choice(choices, num_frames - 1)
+    steps = choices[rng.randint(len(choices), size=num_frames - 1)]
     while steps.sum() > room:
-        steps = rng.choice(choices, num_frames - 1)
+        steps = choices[rng.randint(len(choices), size=num_frames - 1)]
     start = rng.randint(room - steps.sum() + 1)
     along = start + np.concatenate([[0], steps.cumsum()])  # right or down
     if direction in ("left", "up"):

@@ -14,7 +14,7 @@ from cpnet.experiments.claims import Claim, Comparison, Measured, Verdict, withi
 from cpnet.experiments.parameters import ALL, chosen
 from cpnet.experiments.run import Run
 from cpnet.experiments.table import Column, Table
-from cpnet.experiments.table1 import CHANCE, MARGIN, OVER_SEEDS, SCHEDULE, SMOKE_SCHEDULE
+from cpnet.experiments.table1 import CHANCE, MARGIN, OVER_SEEDS, SCHEDULE
 from cpnet.models import create_model
 from cpnet.models.summary import count_parameters, multiply_adds
 
@@ -88,7 +88,7 @@ CELLS = {
     for cell in (4, 8, 16)
 }
 ALL_NETS = {**NETS, **CELLS}
-SMOKE_NETS = ("trn", "c3d2", "cpnet_k4")
+SMOKE_NETS, SMOKE_EPOCHS = ("trn", "c3d2", "cpnet_k4"), 2
 
 
 def row(name: str, step: int) -> str:
@@ -114,7 +114,7 @@ def trained_at(name: str, step: int, profile: str, seed: int) -> ToyTraining | N
             "steps": [step],
             "distractors": net.distractors,
         },
-        schedule=SMOKE_SCHEDULE if smoke else replace(SCHEDULE, epochs=net.epochs),
+        schedule=replace(SCHEDULE, epochs=SMOKE_EPOCHS if smoke else net.epochs),
         revision=3,
     )
 
