@@ -35,7 +35,7 @@ book: setup ## train the toy study anew into runs/book, build the book, check it
 	@echo "Training the toy study, and meanwhile executing the chapters, which do not wait for it"
 	OMP_NUM_THREADS=1 $(BIN)/python -m cpnet $(REPRODUCE_BOOK) & trained=$$!; \
 	trap 'kill $$trained 2> /dev/null' EXIT INT TERM; \
-	OMP_NUM_THREADS=1 TQDM_DISABLE=1 CPNET_LOCAL_RESULTS=$(CURDIR)/_build/results $(BIN)/jupyter-book build . -W -n --keep-going && \
+	OMP_NUM_THREADS=1 TQDM_DISABLE=1 CPNET_LOCAL_RESULTS=$(CURDIR)/_build/results nice $(BIN)/jupyter-book build . -W -n --keep-going && \
 	wait $$trained
 	@$(BIN)/python -c "$$CHECK_PAGES" $(HTML)
 	$(BIN)/pytest tests/test_pages.py
