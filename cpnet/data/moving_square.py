@@ -72,7 +72,7 @@ class ToyMotion(Dataset[tuple[Tensor, int]]):
         places, labels = _draw(seed, room, num_frames, tuple(steps), number, *NUM_CLIPS.values())
         chosen = slice(0, NUM_CLIPS["train"]) if split == "train" else slice(NUM_CLIPS["train"], None)
         self.paths, self.still = np.split(margin + places[chosen], [num_frames], axis=1)
-        self.labels = labels[chosen]
+        self.labels = labels[chosen].copy()  # what is drawn is kept for the other split
         self.frames = _render(self.paths, size)
         if number:
             _draw_squares(self.frames, self.still, COLOURS[distractors])
@@ -99,10 +99,10 @@ def _draw(
     count = num_train + num_val
     labels = np.arange(count) % len(CLASSES)  # any run of four clips is balanced
     seen: set[bytes] = set()
-    places = np.empty((count, num_frames + distractors, 2), dtype=np.int64)
+    choices, places = np.array(steps), np.empty((count, num_frames + distractors, 2), dtype=np.int64)
     for i, label in enumerate(labels):
         for _ in range(MAX_DRAWS):
-            path = _draw_path(rng, CLASSES[label], room, num_frames, np.array(steps))
+            path = _draw_path(rng, CLASSES[label], room, num_frames, choices)
             places[i, :num_frames] = path
             if distractors:
                 places[i, num_frames:] = _draw_distractors(rng, path, room, distractors)

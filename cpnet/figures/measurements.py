@@ -97,9 +97,10 @@ def _by_dataset(frame: pd.DataFrame, ylabel: str, draw: Callable[[Axes, pd.DataF
         mine = frame[frame["dataset"] == dataset]
         draw(axis, mine)
         axis.set(title=dataset, ylim=(0, 1), ylabel=ylabel)
-        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         if mine.empty:
             say_not_run(axis)
+        else:
+            axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
