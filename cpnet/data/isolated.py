@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -187,7 +188,8 @@ def serve(descriptor: int, backend: Backend) -> None:
         connection.send(length)
         return connection.recv()
 
-    load_backend(backend)  # before the first deadline begins
+    with suppress(ImportError):  # an answer will say so
+        load_backend(backend)  # before the first deadline begins
     connection.send("ready")
     while True:
         try:

@@ -107,6 +107,13 @@ def test_a_copy_decodes_in_a_child_of_its_own(video, decoder):
     assert numbers(copy(video, [4])) == [4]
 
 
+def test_a_decoder_that_is_not_installed_is_named(video, tmp_path, monkeypatch):
+    (tmp_path / "decord.py").write_text("raise ImportError('no decord here')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match="no decord here"):
+        IsolatedDecoder()(video, [0])
+
+
 def test_no_time_is_refused():
     with pytest.raises(ValueError, match="deadline=0: give more"):
         IsolatedDecoder(deadline=0)
