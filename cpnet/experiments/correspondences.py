@@ -74,7 +74,7 @@ def scenes(training: VideoTraining, count: int) -> Iterator[Scene]:
     for clip in validation_clips(spec)[:count]:
         film, frames = filmed(training, clip)
         (crop,) = crops(*resized(*film.shape[1:], size), size, 1)
-        yield Scene(film, frames, view(film.frames()[frames], crop, size), names.index(clip.label))
+        yield Scene(film, frames, view(film.frames(frames), crop, size), names.index(clip.label))
 
 
 def shares(indices: np.ndarray, true: Truth, wins: np.ndarray | None = None) -> list[tuple[str, str, float]]:

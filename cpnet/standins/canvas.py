@@ -58,22 +58,24 @@ class Film:
     backwards: bool = False
     rate: float = 1.0
 
-    def frames(self) -> np.ndarray:
-        """(T, H, W, 3), uint8, as shown."""
+    def frames(self, at: Sequence[int] | None = None) -> np.ndarray:
+        """(T, H, W, 3), uint8, as shown: all frames, or those `at` some times."""
         T, H, W = self.shape
+        at = range(T) if at is None else at
         cx, cy, zoom = self.camera_track()
         tracks = self.tracks()
-        frames = np.empty((T, H, W, 3), dtype=np.uint8)
+        frames = np.empty((len(at), H, W, 3), dtype=np.uint8)
         pixels = self.background.width / WORLD
-        for t in range(T):
+        for shown, frame_number in zip(frames, at, strict=True):
+            t = T - 1 - frame_number if self.backwards else frame_number
             step = pixels / (H * zoom[t])
             left, top = ((c + WORLD / 2) * pixels - n / 2 * step for c, n in ((cx[t], W), (cy[t], H)))
             frame = self.background.transform((W, H), Image.Transform.AFFINE, (step, 0, left, 0, step, top), _BILINEAR)
             for layer, (x, y, radius, angle) in zip(self.layers, tracks, strict=True):
                 image = layer.image if isinstance(layer.image, Image.Image) else layer.image[t]
                 _paste(frame, image, (x[t], y[t]), radius[t], angle[t])
-            frames[t] = np.asarray(frame)
-        return frames[::-1] if self.backwards else frames
+            shown[:] = np.asarray(frame)
+        return frames
 
     def corners(self) -> np.ndarray:
         """(layers, T, 4, 2): x and y of the corners of each layer's square in pixels of the frames, as shown."""

@@ -68,6 +68,7 @@ def test_corners_are_where_a_square_is_drawn():
         assert np.allclose([xs.max(), ys.max()], corners.max(0), atol=1.5)
     backwards = Film(BLACK, [layer], camera, (2, 100, 150), backwards=True)
     assert np.array_equal(backwards.frames(), shot.frames()[::-1])
+    assert np.array_equal(backwards.frames([1, 1, 0]), backwards.frames()[[1, 1, 0]])
     assert np.array_equal(backwards.corners(), shot.corners()[:, ::-1])
 
 

@@ -26,9 +26,9 @@ def statistics_of_clips(module, classes, count, seed=0):
     """(clips, frames, statistics) and labels; as many clips of each class."""
     statistics, labels = [], []
     for i in range(count):
-        frames = module.compose(classes[i % len(classes)], HEIGHT, np.random.RandomState([seed, i])).frames()
-        chosen = np.linspace(0, len(frames) - 1, SAMPLED).round().astype(int)
-        statistics.append([frame_statistics(frame) for frame in frames[chosen]])
+        film = module.compose(classes[i % len(classes)], HEIGHT, np.random.RandomState([seed, i]))
+        chosen = np.linspace(0, film.shape[0] - 1, SAMPLED).round().astype(int)
+        statistics.append([frame_statistics(frame) for frame in film.frames(chosen)])
         labels.append(i % len(classes))
     return np.array(statistics), np.array(labels)
 
