@@ -25,6 +25,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from cpnet.files import write_atomically
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 COMMITTED = REPOSITORY / "results"
 FIELDS = ("table", "row", "profile", "seed", "run_id", "config", "metrics", "params", "curves", "provenance")
@@ -220,14 +222,3 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror or error}): give another file") from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file, and the folders above it: readers see all of it or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)

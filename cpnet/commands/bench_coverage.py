@@ -11,7 +11,8 @@ def bench_coverage(trials: int = 4000, out: Path | None = None) -> None:
         out: CSV file for the table.
     """
     from cpnet.experiments.coverage import coverage_table
-    from cpnet.results import check_writable, write_atomically
+    from cpnet.files import write_atomically
+    from cpnet.results import check_writable
 
     if out is not None:
         check_writable(out)

@@ -44,6 +44,7 @@ def evaluate(
         backend: what reads video files first; as in training if none is given.
         machine: where the test runs.
     """
+    import numpy as np
     import pandas as pd
 
     import cpnet
@@ -51,6 +52,7 @@ def evaluate(
     from cpnet.engine.evaluate import accuracy
     from cpnet.engine.protocols import Protocol
     from cpnet.engine.scores import save_scores, scores_of, write_submissions
+    from cpnet.files import write_atomically
 
     if submission is not None and split != "test":
         raise ValueError(f"--submission is for test sets: give --split test, not {split}")
@@ -67,7 +69,7 @@ def evaluate(
         return
     labels = index.labels()
     found = scores_of(scores, index)
-    if (labels >= 0).any():
+    if max(labels) >= 0:
         correct = accuracy(scores, labels)
         changed = [f"k {k}"] * (k is not None) + ["shuffled"] * shuffled + [f"{which} checkpoint"]
         what = ", ".join([protocol, f"{index.dataset} {split}", *changed])
@@ -77,9 +79,9 @@ def evaluate(
         if unread:
             print(f"not scored: {', '.join(unread[:10])}{', ...' if len(unread) > 10 else ''}")
         if per_class is not None:
-            counts = labels[labels >= 0].bincount(minlength=len(index.classes))
+            counts = np.bincount([label for label in labels if label >= 0], minlength=len(index.classes))
             table = pd.DataFrame({"class": index.classes, "top1": correct.per_class, "videos": counts})
-            results.write_atomically(per_class, table.sort_values("top1").to_csv(index=False).encode())
+            write_atomically(per_class, table.sort_values("top1").to_csv(index=False).encode())
             print(f"accuracy of each class in {per_class}")
     else:
         print(f"{index.dataset} {split} has no labels here: no accuracy")

@@ -29,6 +29,7 @@ def explore(
     from cpnet import results
     from cpnet.explorer import explore as explored
     from cpnet.explorer import page
+    from cpnet.files import write_atomically
     from cpnet.models.resnet import CPNet
 
     results.check_writable(out)
@@ -38,5 +39,5 @@ def explore(
     stand_in = "the stand-in for " * ("rendered" in trained.config["data"])
     note = f"{video.name}, seen by {trained.config['model']}, trained on {stand_in}{trained.config['data']['name']}."
     clip = trained.clip(video, frame_step)
-    results.write_atomically(out, page([explored(trained.model, clip, video.name, {})], note, alone=True).encode())
+    write_atomically(out, page([explored(trained.model, clip, video.name, {})], note, alone=True).encode())
     print(f"wrote {out}: open it in a browser")

@@ -40,10 +40,11 @@ def train(
     """
     from dataclasses import replace
 
-    from cpnet import figures, results
+    from cpnet import figures
     from cpnet.engine.folder import CONFIG
     from cpnet.engine.training import execute
     from cpnet.engine.video_training import VideoTraining
+    from cpnet.files import write_atomically
 
     if machine.data_root is None:
         raise ValueError(f"no folder of {data.name}: give --data-root")
@@ -60,7 +61,7 @@ def train(
         raise ValueError(f"{out} exists already: give another folder, or --resume auto to go on there")
     record, _ = execute(training, replace(machine, folder=out))
     if is_main_process():
-        results.write_atomically(out / "result.json", (json.dumps(record, indent=1) + "\n").encode())
+        write_atomically(out / "result.json", (json.dumps(record, indent=1) + "\n").encode())
         figures.use_style()
         figures.training_curves(record["curves"]).savefig(out / "curves.png")
         print(f"top-1 {record['metrics']['val_top1']:.2f} %, top-5 {record['metrics']['val_top5']:.2f} %")

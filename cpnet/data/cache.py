@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cpnet.data.decode import UNREADABLE, Indices, Reader, choose_frames
-from cpnet.results import write_atomically
+from cpnet.files import write_atomically
 
 
 class DiskCache:

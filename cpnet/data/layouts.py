@@ -22,9 +22,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import torch
-from torch import Tensor
-
 from cpnet.data.annotations import csv_rows, first_file, read_json, semicolon_rows
 from cpnet.data.decode import IMAGE_SUFFIXES, visible
 from cpnet.data.quarantine import FILE_NAME, read_quarantine
@@ -92,9 +89,9 @@ class Index:
         """How many the split lists."""
         return len(self.listed)
 
-    def labels(self) -> Tensor:
-        """(n_expected,) of all videos, in the order of `listed`."""
-        return torch.tensor([video.label for video in self.listed])
+    def labels(self) -> list[int]:
+        """Of all videos, in the order of `listed`."""
+        return [video.label for video in self.listed]
 
     def add(self, video: Video) -> None:
         """Put a video where it belongs."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from cpnet.results import write_atomically
+from cpnet.files import write_atomically
 
 FILE_NAME = "quarantine.jsonl"  # in the root of a data set
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_model, save, save_model
 from torch import nn
 
-from cpnet.results import write_atomically
+from cpnet.files import write_atomically
 
 WEIGHTS, STATE = "model.safetensors", "state.pt"
 

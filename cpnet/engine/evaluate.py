@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,9 @@ class Evaluation:
     n_scored: int
 
 
-def accuracy(scores: Tensor, labels: Tensor) -> Evaluation:
+def accuracy(scores: Tensor, labels: Tensor | Sequence[int]) -> Evaluation:
     """Accuracy of scores (N, classes), where a row of NaN got no score, against labels (N,)."""
+    labels = torch.as_tensor(labels)
     scored = ~scores.isnan().any(1)
     ranked = scores.nan_to_num().topk(min(5, scores.shape[1])).indices  # (N, 5)
     hits = (ranked == labels[:, None]) & scored[:, None]

@@ -12,7 +12,7 @@ from cpnet import results
 from cpnet.data.layouts import Index
 from cpnet.engine.checkpoint import find_checkpoint
 from cpnet.engine.setting import digest
-from cpnet.lock import NAME as LOCK
+from cpnet.files import LOCK, write_atomically
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -37,7 +37,7 @@ def open_folder(folder: Path, config: dict[str, Any], index: Index, rerun: bool)
                     f"{folder} holds a training with another {what}, see its {CONFIG}: "
                     "give another folder, or what it was begun with (a quarantine list written since counts too)"
                 )
-    results.write_atomically(file, (json.dumps(content, indent=1) + "\n").encode())
+    write_atomically(file, (json.dumps(content, indent=1) + "\n").encode())
 
 
 class Parts:
@@ -55,7 +55,7 @@ class Parts:
         """Bring the file up to date."""
         self.now["wall_s"] = round(time.monotonic() - self.start, 1)
         if self.main:
-            results.write_atomically(self.file, (json.dumps([*self.earlier, self.now], indent=1) + "\n").encode())
+            write_atomically(self.file, (json.dumps([*self.earlier, self.now], indent=1) + "\n").encode())
 
     def summary(self) -> dict[str, Any]:
         """What a record says: seconds of all, dirty if any was, and all of them if there were several."""

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from cpnet.data.layouts import Index
-from cpnet.results import write_atomically
+from cpnet.files import write_atomically
 
 KEY = "cpnet_scores"  # of the texts in a file's metadata: one key, as the order of several is not defined
 

@@ -22,8 +22,8 @@ from cpnet.data.videos import TrainingClips
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint, snapshot_of
 from cpnet.engine.machine import Machine, mixed_precision
 from cpnet.engine.recipe import Phase, Recipe, batch_norm_momentum, learning_rate, make_optimizer
+from cpnet.files import write_atomically
 from cpnet.progress import progress_bar
-from cpnet.results import write_atomically
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

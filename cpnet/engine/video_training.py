@@ -29,7 +29,7 @@ from cpnet.engine.scores import scores_of, write_submissions
 from cpnet.engine.setting import Network, VideoData, index_digest, rendered_folder
 from cpnet.engine.train import train
 from cpnet.engine.training import Training
-from cpnet.lock import locked
+from cpnet.files import locked, write_atomically
 from cpnet.models import create_for_clips
 from cpnet.results import Record
 from cpnet.standins import class_names, is_rendered, render
@@ -210,7 +210,7 @@ class VideoTraining(Training):
                 if is_main_process():  # of each phase the last epoch stays
                     packed = results.pack(found.right["val_top1"].tolist())
                     number = next(i for i, one in enumerate(self.recipe.phases) if one is phase)
-                    results.write_atomically(folder / _right_after(number), packed.encode())
+                    write_atomically(folder / _right_after(number), packed.encode())
                 return {"val_top1": found.top1, "val_top5": found.top5}
 
             recipe, clips = replace(self.recipe, seed=self.seed), partial(self._clips, train_index, read)
@@ -281,7 +281,7 @@ class VideoTraining(Training):
             scores, index = test(protocol, self.recipe.phases[-1], indexes[split])
             if split == "test" and not name and is_main_process():
                 write_submissions(folder / "submission", index.dataset, scores_of(scores, index))  # type: ignore[arg-type]
-            if (index.labels() == NO_LABEL).all():
+            if set(index.labels()) == {NO_LABEL}:
                 print(f"{index.dataset} {split} has no labels here: no accuracy, see {folder / 'submission'}")
                 continue
             found = accuracy(scores, index.labels())

@@ -16,6 +16,7 @@ from cpnet.experiments.intervals import SIDE, Estimate
 from cpnet.experiments.kinetics_rows import STAND_IN
 from cpnet.experiments.run import Run
 from cpnet.experiments.table import Table
+from cpnet.files import write_atomically
 
 FOLDER = results.COMMITTED / "correspondences"
 
@@ -24,7 +25,7 @@ def write(dataset: str, frame: pd.DataFrame, folder: Path = FOLDER) -> None:
     """Store what `measure` and `robustness` said of a network."""
     origin = results.provenance(torch.device("cpu"), 0.0)
     text = frame.assign(dataset=dataset, commit=origin["commit"], torch=origin["versions"]["torch"])
-    results.write_atomically(folder / f"{dataset}.csv", text.to_csv(index=False, float_format="%.4g").encode())
+    write_atomically(folder / f"{dataset}.csv", text.to_csv(index=False, float_format="%.4g").encode())
 
 
 def load(folder: Path = FOLDER) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from cpnet.experiments.claims import Claim, Judge, Verdict, all_hold, yes_or_no
 from cpnet.experiments.profiles import pretraining
 from cpnet.experiments.run import Run
 from cpnet.experiments.table import Table
+from cpnet.files import write_atomically
 from cpnet.standins import examples
 
 MEASUREMENTS = ("speed", "growth", "search", "accuracy")
@@ -63,7 +64,7 @@ def features(toy: torch.nn.Module, device: str = "cpu") -> dict[str, tuple[Tenso
 def write(name: str, frame: pd.DataFrame, folder: Path) -> None:
     """Store a measurement."""
     text = frame.to_csv(index=False, float_format="%.5g")
-    results.write_atomically(folder / f"{name}.csv", text.encode())
+    write_atomically(folder / f"{name}.csv", text.encode())
 
 
 def load(folder: Path | None = None) -> dict[str, pd.DataFrame]:

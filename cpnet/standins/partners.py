@@ -16,5 +16,5 @@ def partners_told_apart(scores: Tensor, index: Index) -> list[bool]:
     partner = class_table(index.dataset)["partner, played backwards"].to_dict()  # type: ignore[arg-type]
     label = {name: i for i, name in enumerate(index.classes)}
     partners = [label.get(partner.get(name, "")) for name in index.classes]
-    pairs = [(row, own, partners[own]) for row, own in zip(scores, index.labels().tolist(), strict=True)]
+    pairs = [(row, own, partners[own]) for row, own in zip(scores, index.labels(), strict=True)]
     return [bool(row[own] > row[other]) for row, own, other in pairs if other is not None]  # not if unreadable

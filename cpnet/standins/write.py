@@ -21,9 +21,8 @@ import pandas as pd
 from PIL import Image
 
 from cpnet.data.layouts import Dataset
-from cpnet.lock import locked
+from cpnet.files import locked, write_atomically
 from cpnet.progress import progress_bar
-from cpnet.results import write_atomically
 from cpnet.standins import jester, kinetics, something
 from cpnet.standins.canvas import Film, Random
 from cpnet.standins.encode import write_jpegs, write_mp4, write_webm

@@ -17,7 +17,7 @@ from cpnet.engine.recipe import Phase
 from cpnet.engine.setting import VideoData, rendered_folder
 from cpnet.engine.training import execute
 from cpnet.engine.video_training import VideoTraining, weights_digest
-from cpnet.lock import locked
+from cpnet.files import locked
 from cpnet.standins import Spec, class_names, class_table
 from cpnet.standins.partners import partners_told_apart
 
@@ -181,7 +181,7 @@ def test_damaged_videos_are_counted_as_errors_and_training_ends(roots, tmp_path)
     trained = cpnet.load(tmp_path / "mine")
     index = trained.index("val", damaged)
     scores = trained.scores(index, right, machine)
-    hits = (scores.nan_to_num(-1).argmax(1) == index.labels()) & ~scores.isnan().any(1)
+    hits = (scores.nan_to_num(-1).argmax(1) == torch.tensor(index.labels())) & ~scores.isnan().any(1)
     assert record["metrics"]["val_top1"] == pytest.approx(100 * hits.sum().item() / 5)
 
 

@@ -3,11 +3,11 @@ import sys
 
 import pytest
 
-from cpnet.lock import locked
+from cpnet.files import locked
 
 HOLD = """
 import pathlib, sys, time
-from cpnet.lock import locked
+from cpnet.files import locked
 with locked(pathlib.Path(sys.argv[1])):
     print(flush=True)
     time.sleep(60)
