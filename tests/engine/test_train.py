@@ -5,10 +5,9 @@ import csv
 import dataclasses
 import io
 import itertools
-import os
+import multiprocessing
 import re
 import signal
-import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -148,24 +147,7 @@ def test_stopped_after_any_step_it_ends_the_same(root, tmp_path, whole, monkeypa
 
 
 LONG = Recipe((Phase(8, 3, 1, 0.02), Phase(7, 4, 1, 0.005, freeze_bn=True)), batch_size=4, decay_epochs=3)
-SCRIPT = """
-import sys; from pathlib import Path
-sys.path[:0] = sys.argv[1:3]
-import test_train
-test_train.fit(Path(sys.argv[3]), Path(sys.argv[4]), test_train.LONG, save_every=1)
-"""
-MOMENTS = (
-    "starting",
-    "training",
-    "saving",
-    "training",
-    "saving",
-    "starting",
-    "training",
-    "saving",
-    "training",
-    "saving",
-)
+MOMENTS = 2 * ("starting", "training", "saving", "training", "saving")
 
 
 def wait_for(moment, folder, random):
@@ -188,16 +170,17 @@ def wait_for(moment, folder, random):
 def test_killed_at_random_moments_it_ends_the_same(root, tmp_path_factory):
     expected, history = fit(root, tmp_path_factory.mktemp("long"), LONG)
     folder = tmp_path_factory.mktemp("killed")
-    here = os.path.dirname(__file__)
-    command = [sys.executable, "-c", SCRIPT, here, os.path.dirname(here), str(root), str(folder)]
-    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "torch._dynamo"])  # the optimiser imports it at its first step
     random = np.random.RandomState(0)
-    for moment in MOMENTS:
-        process = subprocess.Popen(command, env=environment)
-        wait_for(moment, folder, random)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, f"had ended before it was killed while {moment}"
-    subprocess.run(command, env=environment, check=True)
+    for moment in (*MOMENTS, None):
+        process = context.Process(target=fit, args=(root, folder, LONG), kwargs={"save_every": 1})
+        process.start()
+        if moment is not None:
+            wait_for(moment, folder, random)
+            process.kill()
+        process.join()
+        assert process.exitcode == (-signal.SIGKILL if moment else 0), f"had ended before it was killed while {moment}"
     model = make_model()
     state = load_checkpoint(find_checkpoint(folder), model)
     assert same(model, expected) and state["history"] == history
