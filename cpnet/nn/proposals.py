@@ -76,12 +76,16 @@ def _search(x: Tensor, k: int, seeds: Tensor | None) -> Tensor:
     for b in range(0, B, clips):
         clip = slice(b, b + clips)
         points, keys, shift, tolerance = _prepare(x[clip].flatten(2))
+        hashes = points @ torch.linspace(1, 2, points.shape[2], device=x.device, dtype=points.dtype)  # (b, N)
+        flat = 2 * (hashes[:, 1:] == hashes[:, :-1]).count_nonzero() > hashes.numel()  # most look like the one before
         for own in range(0, N, frame):  # first position of the queries' own frame
             others = slice(own + frame, own + N)  # the keys are there twice, so these are all other frames
             position = torch.arange(own + frame, own + N, device=x.device) % N  # (n,)
             for start in range(own, own + frame, rows):
                 queried = slice(start, min(start + rows, own + frame))
-                queries, row = _distinct(points[:, queried])  # (b, u, C), (r,)
+                queries, row = points[:, queried], None  # (b, r, C)
+                if flat:
+                    queries, row = _distinct(queries, hashes[:, queried])  # (b, u, C), (b * r,)
                 with torch.autocast(x.device.type, enabled=False):  # half precision would rank neighbours wrongly
                     scores = room[: queries[..., 0].numel() * n].view(len(queries), -1, n)  # (b, u, n)
                     torch.baddbmm(shift[..., others], queries, keys[..., others], out=scores)
@@ -94,7 +98,7 @@ def _search(x: Tensor, k: int, seeds: Tensor | None) -> Tensor:
                 value, column = value[:, :k], column[:, :k]
                 if len(tied):
                     at = tied if row is None else row[tied]
-                    streams = None if seeds is None else _streams(seeds[clip], N)[:, queried].flatten()[tied]
+                    streams = None if seeds is None else _streams(seeds[clip], queried).flatten()[tied]
                     column[tied] = _break_ties(scores, at, value[tied], column[tied], near[tied], position, streams)
                 proposals[clip, queried] = position[column].unflatten(0, (len(points), -1))  # (b, r, k)
     return proposals
@@ -129,22 +133,23 @@ def _prepare(f: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return points, f.repeat(1, 1, 2), norm.repeat(1, 1, 2) / -2, tolerance[:, 0]
 
 
-def _distinct(queries: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Queries without repeats (1, u, C), and which each was (r,): the positions of a flat region share their scores.
+def _distinct(queries: Tensor, hashes: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Queries (b, r, C) without repeats (b, u, C), and which of all b * u each was (b * r,); of equal hashes (b, r).
 
-    All queries (b, r, C) and None if they are of several clips or most are different.
+    The positions of a flat region share their scores. Clips with fewer than u are filled up with any of their queries;
+    if queries differ whose hashes do not, all of them are returned, and None.
     """
     b, r, C = queries.shape
-    if b > 1:
+    ordered, order = hashes.sort(dim=1)
+    rank = F.pad((ordered[:, 1:] != ordered[:, :-1]).cumsum(1), (1, 0))  # (b, r), in the order of hashes
+    u = int(rank.max()) + 1
+    row = torch.empty_like(rank).scatter_(1, order, rank)  # (b, r)
+    everything = torch.arange(r, device=row.device).expand(b, r)
+    member = row.new_zeros(b, u).scatter_(1, row, everything)  # (b, u), some query of each hash
+    distinct = queries.gather(1, member[:, :, None].expand(b, u, C))
+    if not torch.equal(distinct.gather(1, row[:, :, None].expand(b, r, C)), queries):
         return queries, None
-    hashes = queries[0] @ torch.linspace(1, 2, C, device=queries.device, dtype=queries.dtype)
-    values, row = hashes.unique(return_inverse=True)  # (u,), (r,)
-    if 2 * len(values) > r:
-        return queries, None
-    everything = torch.arange(r, device=queries.device)
-    member = row.new_empty(len(values)).scatter_(0, row, everything)  # some row of each hash
-    distinct = queries[:, member]
-    return (distinct, row) if torch.equal(distinct[:, row], queries) else (queries, None)
+    return distinct, (row + u * torch.arange(b, device=row.device)[:, None]).flatten()
 
 
 def _top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -188,8 +193,7 @@ def _break_ties(
         # Rejection: where most columns tie (flat background) a few draws replace a pass over all of them.
         draws = scramble(streams[:, None] + torch.arange(2 * k + 8, device=device)) % len(position)  # (R, m)
         tied = (scores[at[:, None], draws] - last).abs() <= tolerance
-        repeated = (draws[:, :, None] == draws[:, None]).tril(-1).any(2)
-        usable = (tied & ~repeated).cumsum(1)  # (R, m)
+        usable = (tied & ~_repeated(draws)).cumsum(1)  # (R, m)
         chosen = torch.searchsorted(usable, place).clamp_(max=draws.shape[1] - 1)  # the first ones that are usable
         column = column.where(nearer, draws.gather(1, chosen))
         rest = (usable[:, -1] < place[:, -1]).nonzero()[:, 0]
@@ -201,9 +205,18 @@ def _break_ties(
     return column
 
 
-def _streams(seeds: Tensor, N: int) -> Tensor:
-    """Seeds (b, N) of all positions of clips with `seeds` (b,)."""
-    return scramble(scramble(seeds)[:, None] + torch.arange(N, device=seeds.device))
+def _repeated(draws: Tensor) -> Tensor:
+    """Which of the draws (R, m) of each row were drawn before."""
+    draws = draws.T.contiguous()  # (m, R), as long rows compare fast
+    repeated = torch.zeros_like(draws, dtype=torch.bool)
+    for back in range(1, len(draws)):
+        repeated[back:] |= draws[back:] == draws[:-back]
+    return repeated.T
+
+
+def _streams(seeds: Tensor, queried: slice) -> Tensor:
+    """Seeds (b, r) of some positions of clips with `seeds` (b,)."""
+    return scramble(scramble(seeds)[:, None] + torch.arange(queried.start, queried.stop, device=seeds.device))
 
 
 def scramble(x: Tensor) -> Tensor:
