@@ -109,6 +109,12 @@ def test_claims_come_out_as_their_numbers_say(changed, refuted):
     assert outcomes(some | changed)[0] == ("does not hold" if 0 in refuted else "partly run")
 
 
+def test_seeds_meet_where_a_local_network_stops():
+    assert TABLE.judge(measured(as_expected(), n=200, seeds=(0,)))["outcome"].iloc[0] == "partly run"
+    assert [how_far.seeds_of(row("c3d2", step), "cpu") for step in (4, 5, 6, 7)] == [(0,), (0, 1, 2), (0, 1, 2), (0,)]
+    assert how_far.seeds_of(row("cpnet_k1", 10), "cpu") == (0, 1, 2)
+
+
 @pytest.mark.parametrize(("one", "other", "axis"), [("left", "right", 1), ("up", "down", 0)])
 def test_frames_without_their_order_do_not_tell_the_direction(one, other, axis):
     """Frames of motions to the left lie where those of motions to the right do: whoever sees a bag of them guesses."""
