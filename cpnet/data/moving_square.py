@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ NUM_CLIPS = {"train": 1000, "val": 200}
 
 Placement = Literal["inside", "naive"]
 Distractors = Literal["none", "alike", "unlike"]
+Corner = tuple[int, int]  # row and column
 COLOURS = {"alike": (255, 255, 255), "unlike": (255, 0, 0)}
 NUM_DISTRACTORS = 2
 APART = SQUARE + 5  # of corners: no 5x5 field sees two squares of a frame
@@ -99,10 +101,10 @@ def _draw(
     count = num_train + num_val
     labels = np.arange(count) % len(CLASSES)  # any run of four clips is balanced
     seen: set[bytes] = set()
-    choices, places = np.array(steps), np.empty((count, num_frames + distractors, 2), dtype=np.int64)
+    places = np.empty((count, num_frames + distractors, 2), dtype=np.int64)
     for i, label in enumerate(labels):
         for _ in range(MAX_DRAWS):
-            path = _draw_path(rng, CLASSES[label], room, num_frames, choices)
+            path = _draw_path(rng, CLASSES[label], room, num_frames, steps)
             places[i, :num_frames] = path
             if distractors:
                 places[i, num_frames:] = _draw_distractors(rng, path, room, distractors)
@@ -117,30 +119,34 @@ def _draw(
 
 
 def _draw_path(
-    rng: np.random.RandomState, direction: str, room: int, num_frames: int, choices: np.ndarray
-) -> np.ndarray:
-    """Corners (T, 2) of a square that has `room` pixels to travel."""
-    steps = choices[rng.randint(len(choices), size=num_frames - 1)]
-    while steps.sum() > room:
-        steps = choices[rng.randint(len(choices), size=num_frames - 1)]
-    start = rng.randint(room - steps.sum() + 1)
-    along = start + np.concatenate([[0], steps.cumsum()])  # right or down
+    rng: np.random.RandomState, direction: str, room: int, num_frames: int, choices: Sequence[int]
+) -> list[Corner]:
+    """T corners of a square that has `room` pixels to travel."""
+    steps = [room + 1]
+    while sum(steps) > room:
+        steps = [choices[i] for i in rng.randint(len(choices), size=num_frames - 1)]
+    start = rng.randint(room - sum(steps) + 1)
+    along = list(accumulate(steps, initial=start))  # right or down
     if direction in ("left", "up"):
-        along = room - along
-    across = np.full(num_frames, rng.randint(room + 1))
-    return np.stack([across, along] if direction in ("left", "right") else [along, across], axis=1)
+        along = [room - place for place in along]
+    across = rng.randint(room + 1)
+    return [(across, place) if direction in ("left", "right") else (place, across) for place in along]
 
 
-def _draw_distractors(rng: np.random.RandomState, path: np.ndarray, room: int, count: int) -> np.ndarray:
-    """Corners (count, 2) of squares that stand still, apart from each other and from a path (T, 2).
+def _draw_distractors(rng: np.random.RandomState, path: list[Corner], room: int, count: int) -> list[Corner]:
+    """Corners of squares that stand still, apart from each other and from those of a path.
 
     Raises:
         ValueError: no place was found.
     """
     for _ in range(MAX_DRAWS):
-        drawn = rng.randint(room + 1, size=(count, 2))
-        others = [np.concatenate([path, drawn[:i]]) for i in range(count)]
-        if all(np.abs(place - there).max(1).min() >= APART for place, there in zip(drawn, others, strict=True)):
+        drawn = rng.randint(room + 1, size=(count, 2)).tolist()
+        others = [[*path, *drawn[:i]] for i in range(count)]
+        if all(
+            max(abs(row - r), abs(column - c)) >= APART
+            for (row, column), there in zip(drawn, others, strict=True)
+            for r, c in there
+        ):
             return drawn
     raise ValueError(f"{count} distractors do not fit: give more room than {room} pixels (size, margin)")
 
