@@ -1,5 +1,6 @@
 """What a network is made of: its stages as the paper's tables print them, parameters, multiply-adds."""
 
+from copy import deepcopy
 from itertools import groupby
 
 import pandas as pd
@@ -32,16 +33,12 @@ def count_parameters(model: nn.Module) -> dict[str, int]:
 def multiply_adds(model: nn.Module, clip: Tensor) -> dict[str, int]:
     """Multiply-adds of a clip (1, 3, T, H, W) in evaluation mode: in all (""), and by the name of a submodule.
 
-    Counted by torch's own counter: convolutions and matrix products, those of attention and of the search included;
-    norms, pooling and element-wise operations are not.
+    Counted by torch's own counter, of shapes alone: convolutions and matrix products, those of attention and of the
+    search included; norms, pooling and element-wise operations are not.
     """
-    training = model.training
     counter = FlopCounterMode(display=False)
-    try:
-        with counter, sdpa_kernel(SDPBackend.MATH):  # fused attention would count as nothing
-            model.eval()(clip)
-    finally:
-        model.train(training)
+    with counter, sdpa_kernel(SDPBackend.MATH):  # fused attention would count as nothing
+        deepcopy(model).to("meta").eval()(clip.to("meta"))
     counts = {name.partition(".")[2]: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()}
     return counts | {"": counter.get_total_flops() // 2}
 
