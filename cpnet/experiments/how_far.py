@@ -134,19 +134,18 @@ def accuracies(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["net", "step", "seed", "top1"])
 
 
-def _guesses_beyond_its_reach(frame: pd.DataFrame) -> Verdict:
-    """Every convolutional net, at every displacement, with every seed: above chance up to its reach, then at chance."""
+def _as_computed(frame: pd.DataFrame, beyond: bool) -> Verdict:
+    """Every training of a convolutional net: at chance beyond its reach, or above chance up to there."""
     found = accuracies(frame[frame["profile"] != "smoke"])
     local = {name: net for name, net in NETS.items() if net.layers is not None}
     found = found[found["net"].isin(list(local))]
-    rows = [(name, step) for name, net in local.items() for step in net.steps]
+    rows = [(name, s) for name, net in local.items() for s in net.steps if (s > net.reach) == beyond]
     planned = {(*place, seed) for place in rows for seed in seeds_of(row(*place), "cpu")}
+    found = found[(found["step"] > found["net"].map({name: net.reach for name, net in local.items()})) == beyond]
     missing = len(planned - set(found[["net", "step", "seed"]].itertuples(index=False, name=None)))
     if found.empty:
         return Verdict("not run", "none is trained")
-    expected = [step <= local[name].reach for name, step in zip(found["net"], found["step"], strict=True)]
-    above = found["top1"] > CHANCE + MARGIN
-    others = found[above != expected]
+    others = found[(found["top1"] > CHANCE + MARGIN) == beyond]
     named = "; ".join(
         f"{row(n, step)} seed {seed}: {top1:.0f}" for n, step, seed, top1 in others.itertuples(index=False)
     )
@@ -181,11 +180,16 @@ TABLE = Table(
     columns=(Column("val"),),
     claims=(
         Claim(
-            "a local network learns displacements up to its reach, and guesses beyond",
+            "a local network guesses at displacements beyond its reach",
             "ours",
-            f"of every training, validation accuracy above {CHANCE + MARGIN:.0f} % if, and only if, the displacement "
-            "is within the reach computed beforehand",
-            _guesses_beyond_its_reach,
+            f"validation accuracy of every training at most {CHANCE + MARGIN:.0f} %; the reach is computed beforehand",
+            partial(_as_computed, beyond=True),
+        ),
+        Claim(
+            "a local network learns displacements up to its reach",
+            "ours",
+            f"validation accuracy of every training above {CHANCE + MARGIN:.0f} %; the reach is computed beforehand",
+            partial(_as_computed, beyond=False),
         ),
         Claim(
             "CPNet learns every displacement, as soon as Table 1's",
