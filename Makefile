@@ -17,13 +17,15 @@ help: ## list the targets
 
 setup: .venv/.installed ## make .venv with the locked packages and cpnet (the other targets do it when needed)
 
-# The stamps come last, so that an interrupted set-up starts anew. What is never imported need not be compiled. A change of pyproject.toml alone reinstalls only cpnet.
+# The stamps come last, so that an interrupted set-up starts anew. A change of pyproject.toml alone reinstalls only cpnet.
+# All cores compile what pip, which has one, would; some packages hold templates that are no Python and stay as they are.
 .venv/.locked: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "$(PYTHON) is no Python 3.11, 3.12 or 3.13: install one, or name it with make PYTHON=..."; exit 1; }
 	@echo "Setting up .venv with $(PYTHON): some minutes the first time"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile -r requirements.lock
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	@touch $@
 
 .venv/.installed: .venv/.locked pyproject.toml
