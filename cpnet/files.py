@@ -1,4 +1,4 @@
-"""Files that several processes may read and write."""
+"""Files: a folder for one process at a time, whether something can be written, and writing it as a whole."""
 
 import os
 import tempfile
@@ -24,6 +24,22 @@ def locked(folder: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise ValueError(f"another process is working in {folder}: wait for it, or give another folder") from None
+
+
+def check_writable(path: Path) -> None:
+    """Before long work: whether a file can be written there, creating the folders above it.
+
+    Raises:
+        ValueError: it cannot; the message says why.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError("it is a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written ({error.strerror or error}): give another file") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -23,7 +23,7 @@ def bench_correspondences(
 
     from cpnet.experiments.correspondences import measure, robustness
     from cpnet.experiments.figure5 import runs_of, write
-    from cpnet.results import check_writable
+    from cpnet.files import check_writable
 
     check_writable(out / f"{dataset}.csv")
     run, baseline = runs_of(dataset)

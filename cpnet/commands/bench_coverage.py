@@ -11,8 +11,7 @@ def bench_coverage(trials: int = 4000, out: Path | None = None) -> None:
         out: CSV file for the table.
     """
     from cpnet.experiments.coverage import coverage_table
-    from cpnet.files import write_atomically
-    from cpnet.results import check_writable
+    from cpnet.files import check_writable, write_atomically
 
     if out is not None:
         check_writable(out)

@@ -18,7 +18,7 @@ def bench_run_time(
     """
     from cpnet.bench.timing import show, start
     from cpnet.experiments.run_time import ORIGIN, measure, write
-    from cpnet.results import check_writable
+    from cpnet.files import check_writable
 
     check_writable(out / "speed.csv")
     start(device, threads, repeats=1)

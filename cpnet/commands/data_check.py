@@ -10,7 +10,7 @@ from cpnet.data.check import check_videos
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import read_index
 from cpnet.data.quarantine import FILE_NAME, write_quarantine
-from cpnet.results import check_writable
+from cpnet.files import check_writable
 
 
 def data_check(

@@ -48,17 +48,16 @@ def evaluate(
     import pandas as pd
 
     import cpnet
-    from cpnet import results
     from cpnet.engine.evaluate import accuracy
     from cpnet.engine.protocols import Protocol
     from cpnet.engine.scores import save_scores, scores_of, write_submissions
-    from cpnet.files import write_atomically
+    from cpnet.files import check_writable, write_atomically
 
     if submission is not None and split != "test":
         raise ValueError(f"--submission is for test sets: give --split test, not {split}")
     for file in (per_class, dump, submission and submission / "ids.csv"):
         if file is not None:
-            results.check_writable(file)
+            check_writable(file)
     trained = cpnet.load(checkpoint, which, backend)
     index = trained.index(split, machine.data_root)
     if is_main_process():
@@ -69,7 +68,7 @@ def evaluate(
         return
     labels = index.labels()
     found = scores_of(scores, index)
-    if max(labels) >= 0:
+    if index.labelled:
         correct = accuracy(scores, labels)
         changed = [f"k {k}"] * (k is not None) + ["shuffled"] * shuffled + [f"{which} checkpoint"]
         what = ", ".join([protocol, f"{index.dataset} {split}", *changed])

@@ -26,13 +26,12 @@ def explore(
         backend: what reads the video first; as in training if none is given.
     """
     import cpnet
-    from cpnet import results
     from cpnet.explorer import explore as explored
     from cpnet.explorer import page
-    from cpnet.files import write_atomically
+    from cpnet.files import check_writable, write_atomically
     from cpnet.models.resnet import CPNet
 
-    results.check_writable(out)
+    check_writable(out)
     trained = cpnet.load(checkpoint, which, backend)
     if not isinstance(trained.model, CPNet):
         raise ValueError(f"{checkpoint} is a {trained.config['model']}, which has no CP modules: give a CPNet")

@@ -93,6 +93,11 @@ class Index:
         """Of all videos, in the order of `listed`."""
         return [video.label for video in self.listed]
 
+    @property
+    def labelled(self) -> bool:
+        """Whether any video has a label, which of a test split none may have."""
+        return any(label != NO_LABEL for label in self.labels())
+
     def add(self, video: Video) -> None:
         """Put a video where it belongs."""
         (self.videos if video.path.exists() else self.missing).append(video)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from cpnet import results
 from cpnet.data.decode import Reader
-from cpnet.data.layouts import FLIP_PAIRS, NO_LABEL, Index, Split, flip_label_map, read_index
+from cpnet.data.layouts import FLIP_PAIRS, Index, Split, flip_label_map, read_index
 from cpnet.data.videos import TrainingClips
 from cpnet.engine.checkpoint import weights_digest
 from cpnet.engine.evaluate import accuracy
@@ -281,7 +281,7 @@ class VideoTraining(Training):
             scores, index = test(protocol, self.recipe.phases[-1], indexes[split])
             if split == "test" and not name and is_main_process():
                 write_submissions(folder / "submission", index.dataset, scores_of(scores, index))  # type: ignore[arg-type]
-            if set(index.labels()) == {NO_LABEL}:
+            if not index.labelled:
                 print(f"{index.dataset} {split} has no labels here: no accuracy, see {folder / 'submission'}")
                 continue
             found = accuracy(scores, index.labels())

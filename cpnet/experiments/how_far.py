@@ -136,12 +136,10 @@ def accuracies(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _as_computed(frame: pd.DataFrame, beyond: bool) -> Verdict:
     """Every training of a convolutional net: at chance beyond its reach, or above chance up to there."""
-    found = accuracies(frame[frame["profile"] != "smoke"])
     local = {name: net for name, net in NETS.items() if net.layers is not None}
-    found = found[found["net"].isin(list(local))]
-    rows = [(name, s) for name, net in local.items() for s in net.steps if (s > net.reach) == beyond]
-    planned = {(*place, seed) for place in rows for seed in seeds_of(row(*place), "cpu")}
-    found = found[(found["step"] > found["net"].map({name: net.reach for name, net in local.items()})) == beyond]
+    rows = {row(name, s): (name, s) for name, net in local.items() for s in net.steps if (s > net.reach) == beyond}
+    found = accuracies(frame[(frame["profile"] != "smoke") & frame["row"].isin(list(rows))])
+    planned = {(*place, seed) for name, place in rows.items() for seed in seeds_of(name, "cpu")}
     missing = len(planned - set(found[["net", "step", "seed"]].itertuples(index=False, name=None)))
     if found.empty:
         return Verdict("not run", "none is trained")

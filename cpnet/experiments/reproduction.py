@@ -17,6 +17,7 @@ from cpnet.engine.training import execute
 from cpnet.experiments.costs import print_plan
 from cpnet.experiments.parallel import line_of_worker, run_side_by_side
 from cpnet.experiments.run import Run, load
+from cpnet.files import check_writable
 
 
 def reproduce(
@@ -68,7 +69,7 @@ def reproduce(
         distinct.setdefault(run.run_id, run)  # the first of several rows that are one training
     missing = {run_id: run for run_id, run in distinct.items() if rerun or not run.is_stored(roots, machine)}
     if missing:
-        results.check_writable(out / "new.json")
+        check_writable(out / "new.json")
     needed = {
         need.run_id: need
         for run in missing.values()

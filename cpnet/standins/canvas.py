@@ -61,13 +61,13 @@ class Film:
     def frames(self, at: Sequence[int] | None = None) -> np.ndarray:
         """(T, H, W, 3), uint8, as shown: all frames, or those `at` some times."""
         T, H, W = self.shape
-        at = range(T) if at is None else at
+        order = range(T)[::-1] if self.backwards else range(T)
+        at = order if at is None else [order[i] for i in at]
         cx, cy, zoom = self.camera_track()
         tracks = self.tracks()
         frames = np.empty((len(at), H, W, 3), dtype=np.uint8)
         pixels = self.background.width / WORLD
-        for shown, frame_number in zip(frames, at, strict=True):
-            t = T - 1 - frame_number if self.backwards else frame_number
+        for shown, t in zip(frames, at, strict=True):
             step = pixels / (H * zoom[t])
             left, top = ((c + WORLD / 2) * pixels - n / 2 * step for c, n in ((cx[t], W), (cy[t], H)))
             frame = self.background.transform((W, H), Image.Transform.AFFINE, (step, 0, left, 0, step, top), _BILINEAR)
