@@ -1,6 +1,7 @@
 """Accuracies of tables: by row, by k, by class."""
 
 import itertools
+import textwrap
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
@@ -10,14 +11,14 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cpnet.figures.parts import bars, colours, lines, say_not_run
+from cpnet.figures.parts import WIDTH, bars, colours, lines, say_not_run
 
 KINDS = ("motion", "nothing moves", "appearance", "not known")  # what decides classes
 
 
 def accuracy_bars(values: Mapping[str, float], chance: float) -> Figure:
     """Horizontal bars of validation accuracy, one a label, in the order given."""
-    figure, axis = plt.subplots(figsize=(7, 0.38 * len(values) + 0.9))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.38 * len(values) + 0.9))
     bars(axis, pd.Series(values), ".1f", chance)
     axis.set(xlim=(0, 109), xlabel="validation top-1, %   (dotted: chance)")
     return figure
@@ -25,7 +26,7 @@ def accuracy_bars(values: Mapping[str, float], chance: float) -> Figure:
 
 def accuracy_by_k(frame: pd.DataFrame, series: Mapping[str, str], chance: float) -> Figure:
     """Accuracy against k, one line for each {column: label} of `series`."""
-    figure, axis = plt.subplots(figsize=(6, 3))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3))
     for (column, label), marker in zip(series.items(), "osv^", strict=False):
         axis.plot(frame["k"], frame[column], marker=marker, label=label)
     axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
@@ -46,7 +47,7 @@ def accuracy_by_displacement(curves: Mapping[str, pd.DataFrame], reaches: Mappin
     """
     columns = 3
     rows = -(-len(curves) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(7, 2 * rows + 0.4), sharex=True, sharey=True)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 2 * rows + 0.4), sharex=True, sharey=True)
     for axis in axes.flat[len(curves) :]:
         axis.set_visible(False)
     for axis, (title, frame) in zip(axes.flat, curves.items(), strict=False):
@@ -71,7 +72,7 @@ def top1_by_motion(frame: pd.DataFrame, names: Mapping[str, str], guessing: floa
         names: of the rows that are drawn.
         guessing: drawn dotted.
     """
-    figure, axis = plt.subplots(figsize=(7, 3.4))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
     if lines(axis, frame, "px", "top1", names, err_style="bars"):
         axis.axhline(guessing, color="0.4", linestyle=":", linewidth=1)
         axis.set(xlabel="px between frames", ylabel="top-1, %", ylim=(0, 105), xlim=(0, None))
@@ -89,7 +90,7 @@ def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Fi
         x, hue: its columns to set apart by place and by colour.
     """
     names, hues = list(dict.fromkeys(frame[x])), list(dict.fromkeys(frame[hue])) if hue else None
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6 if hue is None else 4.2))
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.2 if hue is None else 3.8))
     for axis, source in zip(axes, ("paper", "ours"), strict=True):
         part = frame[frame["source"] == source]
         shared = {"data": part, "x": x, "y": "value", "order": names, "hue": hue, "hue_order": hues, "ax": axis}
@@ -103,16 +104,19 @@ def paper_beside_ours(frame: pd.DataFrame, x: str, hue: str | None = None) -> Fi
         axis.set(title=source, xlabel="", ylabel="top-1, %" if source == "paper" else "")
         if part.empty:
             say_not_run(axis)
-        axis.tick_params(axis="x", labelsize=10)
+        axis.set_xticks(range(len(names)), [textwrap.fill(name, 8) for name in names])
+        axis.tick_params(labelsize=9)
         if axis.get_legend():
             axis.get_legend().remove()
     span = max(frame.groupby("source")["value"].agg(lambda values: values.max() - values.min()).max(), 1.0)
     for axis, source in zip(axes, ("paper", "ours"), strict=True):
         values = frame.loc[frame["source"] == source, "value"]
         if len(values):
-            axis.set_ylim(*(values.agg(["min", "max"]).mean() + np.array([-0.6, 0.6]) * span))
+            top = min(values.agg(["min", "max"]).mean() + 0.6 * span, 102)
+            axis.set_ylim(top - 1.2 * span, top)
     if hue:
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(hues or []))
+        place = {"loc": "outside lower center", "ncols": len(hues or []), "fontsize": 9, "columnspacing": 1}
+        figure.legend(*axes[0].get_legend_handles_labels(), **place)
     return figure
 
 
@@ -161,15 +165,15 @@ def gains(frame: pd.DataFrame, named: Mapping[str, str]) -> Figure:
         frame: of `cpnet.experiments.gains.by_class`.
         named: what stands beside the names of some classes.
     """
-    figure, axis = plt.subplots(figsize=(10, 0.24 * len(frame) + 1.2))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.34 * len(frame) + 1.2))
     kinds = [kind for kind in KINDS if kind in set(frame["decided by"])]
     for kind in kinds:
         mine = frame["decided by"] == kind
         places, colour = np.flatnonzero(mine), f"C{KINDS.index(kind)}"
         axis.barh(places, frame["gain"][mine], xerr=frame["half"][mine], color=colour, label=kind, ecolor="0.4")
-    labels = [f"{label}  ({named[label]})" if label in named else label for label in frame.index]
-    axis.set_yticks(range(len(frame)), labels, fontsize=9)
-    axis.set(xlabel="gain of CPNet over C2D, points of top-1 of the class", ylim=(len(frame) - 0.4, -0.6))
+    labels = [f"{label} ({named[label]})" if label in named else label for label in frame.index]
+    axis.set_yticks(range(len(frame)), [textwrap.fill(label, 44) for label in labels], fontsize=9, linespacing=1)
+    axis.set(xlabel="gain over C2D, points of top-1", ylim=(len(frame) - 0.4, -0.6))
     axis.axvline(0, color="0.2", linewidth=1)
     if kinds:
         figure.legend(title="decided by", loc="outside lower center", ncols=len(kinds))
@@ -180,13 +184,14 @@ def gains(frame: pd.DataFrame, named: Mapping[str, str]) -> Figure:
 
 def confusions(grids: Mapping[str, pd.DataFrame]) -> Figure:
     """Confusion matrices side by side, by name, in percent; of each class by rows, what it is taken for by columns."""
-    classes = list(next(iter(grids.values())).index)
-    side = 0.2 * len(classes)
-    figure, axes = plt.subplots(1, len(grids), figsize=(side * len(grids) + 5.5, side + 0.8), sharey=True)
+    classes = next(iter(grids.values())).index
+    figure, axes = plt.subplots(1, len(grids), figsize=(WIDTH, 0.17 * len(classes) + 0.8), sharey=True)
     for axis, (name, grid) in zip(np.atleast_1d(axes), grids.items(), strict=True):
-        sns.heatmap(grid, vmin=0, vmax=100, cmap="viridis", square=True, cbar=False, ax=axis, yticklabels=True)
-        axis.set(title=name, xlabel="taken for, in the same order", ylabel="", xticks=[])
-        axis.tick_params(axis="y", labelsize=12)
+        sns.heatmap(grid, vmin=0, vmax=100, cmap="viridis", cbar=False, ax=axis, yticklabels=True)
+        axis.set(ylabel="", xticks=[])
+        axis.set_title(name.replace(", ", ",\n"), fontsize=10)
+        axis.tick_params(axis="y", labelsize=9)
         if not grid.to_numpy().any():
             say_not_run(axis)
+    figure.supxlabel("taken for, in the same order", fontsize=10)
     return figure

@@ -1,5 +1,6 @@
 """Frames of clips, and arrows over them."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image, ImageOps
 
+from cpnet.figures.parts import WIDTH
 from cpnet.models.look import Look
 
 
@@ -25,19 +27,16 @@ def clips(frames: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     return figure
 
 
-def contact_sheet(clips: Mapping[str, np.ndarray], columns: int = 8, side: int = 64, gap: int = 3) -> Figure:
-    """Evenly spaced frames of clips (T, H, W, 3) of any size, cut to squares, one row a clip beside its name."""
-    sheet = np.full((len(clips) * (side + gap), columns * (side + gap), 3), 255, dtype=np.uint8)
-    for i, frames in enumerate(clips.values()):
-        for j, t in enumerate(np.linspace(0, len(frames) - 1, columns).round().astype(int)):
-            square = ImageOps.fit(Image.fromarray(frames[t]), (side, side))
-            y, x = i * (side + gap), j * (side + gap)
-            sheet[y : y + side, x : x + side] = np.asarray(square)
-    figure, axis = plt.subplots(figsize=(11, 0.92 * len(clips)))
-    axis.imshow(sheet, interpolation="nearest")
-    axis.set_yticks([(i + 0.5) * (side + gap) for i in range(len(clips))], list(clips), fontsize=10)
-    axis.set(xticks=[], frame_on=False)
-    axis.grid(visible=False)
+def contact_sheet(clips: Mapping[str, np.ndarray], frames: int = 6, side: int = 64) -> Figure:
+    """Evenly spaced frames of clips (T, H, W, 3) of any size, cut to squares, under their names; two clips a row."""
+    lines = -(-len(clips) // 2)
+    figure, axes = plt.subplots(lines, 2, figsize=(WIDTH, 0.95 * lines), squeeze=False, layout="constrained")
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (name, clip) in zip(axes.flat, clips.items(), strict=False):
+        times = np.linspace(0, len(clip) - 1, frames).round().astype(int)
+        _side_by_side(axis, np.stack([np.asarray(ImageOps.fit(Image.fromarray(clip[t]), (side, side))) for t in times]))
+        axis.set_title(textwrap.fill(name, 44), fontsize=9, loc="left")
     return figure
 
 
@@ -50,7 +49,7 @@ def arrows(
 
     Red arrows are as opaque as weights are large, blue ones have none.
     """
-    figure, axes = plt.subplots(len(looks), 1, figsize=(8, 2.3 * len(looks)), squeeze=False)
+    figure, axes = plt.subplots(len(looks), 1, figsize=(WIDTH, 1.9 * len(looks)), squeeze=False)
     for axis, (title, (targets, weights)) in zip(axes[:, 0], looks.items(), strict=True):
         W = _side_by_side(axis, frames)
         start = (query[0] * W + query[2], query[1])
@@ -61,7 +60,7 @@ def arrows(
             axis.annotate("", xy=(t * W + w, h), xytext=start, arrowprops=style)
         axis.plot(*start, "o", color="gold", markersize=5)
         axis.set(xticks=[], yticks=[])
-        axis.set_title(title, fontsize=11)
+        axis.set_title(title, fontsize=10)
         axis.grid(False)
     return figure
 
@@ -84,7 +83,7 @@ def one_position(
         values: (k, channels), the MLP's output for each pair.
     """
     k, channels = values.shape
-    figure, (above, middle, below) = plt.subplots(3, 1, figsize=(9, 5.2), height_ratios=(5, k, 1))
+    figure, (above, middle, below) = plt.subplots(3, 1, figsize=(WIDTH, 4.4), height_ratios=(5, k, 1))
     W = _side_by_side(above, frames)
     start = (query[0] * W + query[2], query[1])
     for j, (t, h, w) in enumerate(targets):
@@ -127,7 +126,7 @@ def proposals(clip: np.ndarray, asked: Sequence[Asked], columns: int = 4) -> Fig
             search; and (N, N) of `cpnet.standins.truth.Truth.near`, if it is known.
         columns: number of frames beside each other.
     """
-    figure, axes = plt.subplots(len(asked), 2, figsize=(10, 2.7 * len(asked)), squeeze=False)
+    figure, axes = plt.subplots(len(asked), 2, figsize=(WIDTH, 1.9 * len(asked)), squeeze=False)
     for (left, right), (seen, place, near) in zip(axes, asked, strict=True):
         _draw_proposals(left, clip, seen, place, near, columns)
         change = (seen.after - seen.before).abs().sum(0).numpy()  # (T, H, W)

@@ -34,7 +34,7 @@ def table(frame: pd.DataFrame) -> str:
     without a number are at the left."""
     numbered = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     named = frame.copy() if numbered else frame.rename_axis(index=_names(frame.index)).reset_index()
-    named.columns = [_text(name) for name in named.columns]
+    named.columns = [_text(name).replace("top-", "top\u2011") for name in named.columns]  # no line ends at its hyphen
     texts = named.map(_text)
     classes = pd.DataFrame("", index=texts.index, columns=texts.columns)
     words = [i for i, name in enumerate(texts) if not any(map(NUMBER.fullmatch, texts[name]))]

@@ -7,15 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cpnet.figures.parts import bars, say_not_run
+from cpnet.figures.parts import WIDTH, bars, say_not_run, titles
 
 
 def costs(frame: pd.DataFrame) -> Figure:
-    """Horizontal bars, one panel for each column that is relative to C2D, one bar a network."""
+    """Horizontal bars, a panel below the other for each column that is relative to C2D, one bar a network."""
     columns = [column for column in map(str, frame) if column.endswith("÷ C2D")]
-    figure, axes = plt.subplots(1, len(columns), figsize=(3.4 * len(columns), 0.38 * len(frame) + 0.9), sharey=True)
+    figure, axes = plt.subplots(len(columns), 1, figsize=(WIDTH, (0.3 * len(frame) + 0.7) * len(columns)))
     for axis, column in zip(axes, columns, strict=True):
-        bars(axis, frame[column], ".2f", 1)
+        bars(axis, frame[column].rename(titles(frame.index)), ".2f", 1)
         axis.set(xlim=(0, 1.2 * frame[column].max()), xlabel=column)
     return figure
 
@@ -28,7 +28,7 @@ def speed(frame: pd.DataFrame, printed: Mapping[int, float], printed_on: str) ->
         printed: the paper's videos a second, one at a time, by frames.
         printed_on: its device.
     """
-    figure, axis = plt.subplots(figsize=(7, 3.4))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
     for i, num_frames in enumerate(sorted(set(frame["num_frames"]))):
         rows = frame[frame["num_frames"] == num_frames]
         axis.plot(rows["batch_size"], rows["videos/s"], marker="o", color=f"C{i}", label=f"ours, {num_frames} frames")
@@ -44,13 +44,13 @@ def speed(frame: pd.DataFrame, printed: Mapping[int, float], printed_on: str) ->
 
 def growth(frame: pd.DataFrame, columns: Sequence[str]) -> Figure:
     """Measurements against the number of positions on log-log axes, a panel a column and a line a candidate."""
-    figure, axes = plt.subplots(1, len(columns), figsize=(4.5 * len(columns), 3.4), squeeze=False)
+    figure, axes = plt.subplots(1, len(columns), figsize=(WIDTH, 3), squeeze=False)
     for axis, column in zip(axes[0], columns, strict=True):
         for name, rows in frame.groupby("candidate", sort=False):
             axis.plot(rows["positions"], rows[column], marker="o", label=name)
         axis.set(xscale="log", yscale="log", xlabel="positions", ylabel=column)
         axis.minorticks_off()  # their labels would overlap
-    axes[0, 0].legend()
+    axes[0, 0].legend(fontsize=9)
     return figure
 
 
@@ -92,15 +92,16 @@ def shares_by_k(frame: pd.DataFrame, ylabel: str) -> Figure:
 def _by_dataset(frame: pd.DataFrame, ylabel: str, draw: Callable[[Axes, pd.DataFrame], None]) -> Figure:
     """Shares, a panel a data set, one below the other."""
     datasets = list(dict.fromkeys(frame["dataset"])) or ["nothing is measured"]
-    figure, axes = plt.subplots(len(datasets), 1, figsize=(7, 2.5 * len(datasets)), squeeze=False)
+    figure, axes = plt.subplots(len(datasets), 1, figsize=(WIDTH, 2.5 * len(datasets)), squeeze=False)
     for axis, dataset in zip(axes[:, 0], datasets, strict=True):
         mine = frame[frame["dataset"] == dataset]
         draw(axis, mine)
-        axis.set(title=dataset, ylim=(0, 1), ylabel=ylabel)
+        axis.set(title=dataset, ylim=(0, 1))
         if mine.empty:
             say_not_run(axis)
         else:
             axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.supylabel(ylabel, fontsize=12)
     return figure
 
 
@@ -108,7 +109,7 @@ def top1_by_share(
     shares: Sequence[float], curves: Mapping[str, Sequence[float]], floors: Mapping[str, float]
 ) -> Figure:
     """Top-1 against the share of proposals drawn at random, a line a data set; dotted in its colour: C2D."""
-    figure, axis = plt.subplots(figsize=(7, 3.4))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
     for i, (name, values) in enumerate(curves.items()):
         axis.plot([100 * share for share in shares], values, marker="o", color=f"C{i}", label=name)
         axis.axhline(floors[name], color=f"C{i}", linestyle=":", label=f"{name}, C2D")

@@ -10,6 +10,9 @@ from matplotlib.axes import Axes
 # Looked for in this order in the title of a row: "NL C2D" is an NL net. What names none is a CPNet.
 NETWORKS = {"cpnet": "CPNet", "nl": "NL C2D", "c3d": "C3D", "artnet": "ARTNet", "trn": "TRN", "c2d": "C2D"}
 
+# Inches of every figure: as wide as the text, so that letters of 10 points are 8 pixels high on a phone of 390.
+WIDTH = 6.5
+
 Colour = tuple[float, float, float]
 
 

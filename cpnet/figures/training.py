@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cpnet.figures.parts import colours, lines, say_not_run
+from cpnet.figures.parts import WIDTH, colours, lines, say_not_run
 from cpnet.paper import model_names
 
 
@@ -19,13 +19,18 @@ def learning_curves(curves: pd.DataFrame, chance: float) -> Figure:
         curves: of `cpnet.results.curves`.
     """
     rows = {row: title for row, title in model_names("table1").items() if row in set(curves["row"])}
-    figure, axes = plt.subplots(1, len(rows), figsize=(2.6 * len(rows), 2.8), sharey=True, squeeze=False)
-    for axis, (row, title) in zip(axes[0], rows.items(), strict=True):
+    height = -(-len(rows) // 2)
+    figure, axes = plt.subplots(height, 2, figsize=(WIDTH, 2 * height + 0.4), sharex=True, sharey=True, squeeze=False)
+    for axis in axes.flat[len(rows) :]:
+        axis.set_visible(False)
+    for axis, (row, title) in zip(axes.flat, rows.items(), strict=False):
         for _, run in curves[curves["row"] == row].groupby("seed"):
             axis.plot(run["epoch"], run["val_top1"], color=colours([title])[title], alpha=0.7, linewidth=1.5)
         axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
-        axis.set(title=title, xlabel="epoch", ylim=(0, 103))
-    axes[0, 0].set_ylabel("validation top-1, %")
+        axis.set(title=title, ylim=(0, 103))
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    figure.supxlabel("epoch", fontsize=12)
+    figure.supylabel("validation top-1, %", fontsize=12)
     return figure
 
 
@@ -62,7 +67,7 @@ def accuracy_by_epoch(curves: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
         curves: of `cpnet.results.curves`.
         rows: titles of the rows that are drawn.
     """
-    figure, axis = plt.subplots(figsize=(7, 3.4))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
     if lines(axis, curves, "epoch", "val_top1", rows):
         axis.set(xlabel="epoch", ylabel="validation top-1, %", ylim=(None, 101))
         axis.legend(title="", loc="lower right")
@@ -77,7 +82,7 @@ def losses(curves: pd.DataFrame, rows: Mapping[str, str], frames: Sequence[int])
         rows: titles of the rows that are drawn.
         frames: number of frames of a clip in each phase.
     """
-    figure, axes = plt.subplots(1, len(rows), figsize=(5 * len(rows), 3.4), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(rows), figsize=(WIDTH, 3), sharey=True, squeeze=False)
     for axis, (row, title) in zip(axes[0], rows.items(), strict=True):
         for _, run in curves[curves["row"] == row].groupby("seed"):
             axis.plot(run["epoch"], run["train_loss"], color=colours([title])[title], alpha=0.7, marker=".")
@@ -86,6 +91,7 @@ def losses(curves: pd.DataFrame, rows: Mapping[str, str], frames: Sequence[int])
                 place = {"transform": axis.get_xaxis_transform(), "rotation": 90, "va": "top", "fontsize": 9}
                 axis.text(start - 0.4, 0.97, f"{number} frames", **place)
         axis.set(title=title, xlabel="epoch", yscale="log")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         if row not in set(curves["row"]):
             say_not_run(axis)
     axes[0, 0].set_ylabel("training loss")

@@ -28,7 +28,7 @@ def test_a_table_has_one_header_row_and_texts_on_one_line():
     frame = pd.DataFrame({"top-1, ours": ["71.2 ± 0.4", "80.1 ± 1.0"], "stated": [True, False], "n": [7, 18528]})
     frame.index = pd.Index(["C2D", "<b>CPNet"], name="model")
     head, *body = cells(frame)
-    assert head == ["model", "top-1, ours", "stated", "n"]
+    assert head == ["model", "top\u20111, ours", "stated", "n"]
     assert body == [["C2D", "71.2\u00a0±\u00a00.4", "yes", "7"], ["<b>CPNet", "80.1\u00a0±\u00a01.0", "no", "18,528"]]
 
 
