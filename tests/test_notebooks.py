@@ -121,7 +121,8 @@ def stored(name):
 def output(number, start):
     """What the one cell that starts so shows, as a frame of texts, read from its HTML."""
     rows = shown(number, start).table.find_all("tr")
-    head, *body = ([cell.text.strip().replace("\u00a0", " ") for cell in row.find_all(["th", "td"])] for row in rows)
+    plain = {0xA0: " ", 0x2011: "-"}  # where no line breaks
+    head, *body = ([cell.text.strip().translate(plain) for cell in row.find_all(["th", "td"])] for row in rows)
     return pd.DataFrame.from_dict({cells[0]: cells[1:] for cells in body}, orient="index", columns=head[1:])
 
 
