@@ -187,10 +187,11 @@ def confusions(grids: Mapping[str, pd.DataFrame]) -> Figure:
     classes = next(iter(grids.values())).index
     figure, axes = plt.subplots(1, len(grids), figsize=(WIDTH, 0.17 * len(classes) + 0.8), sharey=True)
     for axis, (name, grid) in zip(np.atleast_1d(axes), grids.items(), strict=True):
-        sns.heatmap(grid, vmin=0, vmax=100, cmap="viridis", cbar=False, ax=axis, yticklabels=True)
-        axis.set(ylabel="", xticks=[])
+        axis.tick_params(axis="y", labelsize=9)  # before seaborn lays the figure out
+        labels = {"yticklabels": True, "xticklabels": False}
+        sns.heatmap(grid, vmin=0, vmax=100, cmap="viridis", cbar=False, ax=axis, **labels)
+        axis.set(ylabel="")
         axis.set_title(name.replace(", ", ",\n"), fontsize=10)
-        axis.tick_params(axis="y", labelsize=9)
         if not grid.to_numpy().any():
             say_not_run(axis)
     figure.supxlabel("taken for, in the same order", fontsize=10)
