@@ -53,6 +53,7 @@ def use_style() -> None:
     """One look for all figures, PNG at a fixed size; in a notebook also for tables and claims."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind")
     plt.rcParams.update({"figure.dpi": 100, "savefig.bbox": "tight", "figure.constrained_layout.use": True})
+    plt.rcParams["figure.labelsize"] = plt.rcParams["axes.labelsize"]  # a label of several panels as one of a panel
     if get_shell := getattr(builtins, "get_ipython", None):
         from cpnet.figures import html
 

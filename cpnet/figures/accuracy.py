@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cpnet.figures.parts import WIDTH, bars, colours, lines, say_not_run
+from cpnet.figures.parts import WIDTH, bars, colours, lines, panels, say_not_run
 
 KINDS = ("motion", "nothing moves", "appearance", "not known")  # what decides classes
 
@@ -45,12 +45,8 @@ def accuracy_by_displacement(curves: Mapping[str, pd.DataFrame], reaches: Mappin
         reaches: the largest displacement that the network can see, computed beforehand.
         chance: drawn dotted.
     """
-    columns = 3
-    rows = -(-len(curves) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 2 * rows + 0.4), sharex=True, sharey=True)
-    for axis in axes.flat[len(curves) :]:
-        axis.set_visible(False)
-    for axis, (title, frame) in zip(axes.flat, curves.items(), strict=False):
+    figure, axes = panels(len(curves), columns=3, height=2, shared=True)
+    for axis, (title, frame) in zip(axes, curves.items(), strict=True):
         axis.axvspan(min(reaches[title] + 0.5, 10.6), 10.6, color="0.88", zorder=0)
         axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
         colour = colours([title])[title]
@@ -194,5 +190,5 @@ def confusions(grids: Mapping[str, pd.DataFrame]) -> Figure:
         axis.set_title(name.replace(", ", ",\n"), fontsize=10)
         if not grid.to_numpy().any():
             say_not_run(axis)
-    figure.supxlabel("taken for, in the same order", fontsize=10)
+    figure.supxlabel("taken for, in the same order")
     return figure

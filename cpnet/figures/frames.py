@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image, ImageOps
 
-from cpnet.figures.parts import WIDTH
+from cpnet.figures.parts import WIDTH, panels
 from cpnet.models.look import Look
 
 
@@ -29,11 +29,9 @@ def clips(frames: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
 
 def contact_sheet(clips: Mapping[str, np.ndarray], frames: int = 6, side: int = 64) -> Figure:
     """Evenly spaced frames of clips (T, H, W, 3) of any size, cut to squares, under their names; two clips a row."""
-    lines = -(-len(clips) // 2)
-    figure, axes = plt.subplots(lines, 2, figsize=(WIDTH, 0.95 * lines), squeeze=False, layout="constrained")
-    for axis in axes.flat:
+    figure, axes = panels(len(clips), columns=2, height=0.95)
+    for axis, (name, clip) in zip(axes, clips.items(), strict=True):
         axis.set_axis_off()
-    for axis, (name, clip) in zip(axes.flat, clips.items(), strict=False):
         times = np.linspace(0, len(clip) - 1, frames).round().astype(int)
         _side_by_side(axis, np.stack([np.asarray(ImageOps.fit(Image.fromarray(clip[t]), (side, side))) for t in times]))
         axis.set_title(textwrap.fill(name, 44), fontsize=9, loc="left")

@@ -101,7 +101,7 @@ def _by_dataset(frame: pd.DataFrame, ylabel: str, draw: Callable[[Axes, pd.DataF
             say_not_run(axis)
         else:
             axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    figure.supylabel(ylabel, fontsize=12)
+    figure.supylabel(ylabel)
     return figure
 
 

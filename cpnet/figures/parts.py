@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 # Looked for in this order in the title of a row: "NL C2D" is an NL net. What names none is a CPNet.
 NETWORKS = {"cpnet": "CPNet", "nl": "NL C2D", "c3d": "C3D", "artnet": "ARTNet", "trn": "TRN", "c2d": "C2D"}
 
-# Inches of every figure: as wide as the text, so that letters of 10 points are 8 pixels high on a phone of 390.
+# Inches: figures are as wide as the book's text, so that letters of 10 points are 8 pixels high on a phone of 390.
 WIDTH = 6.5
 
 Colour = tuple[float, float, float]
@@ -25,6 +27,16 @@ def colours(titles: Iterable[str]) -> dict[str, Colour]:
         shades = sns.light_palette(colour, len(mine) + 2)[2:] if len(mine) > 1 else [colour]
         found |= dict(zip(mine, shades, strict=False))
     return found
+
+
+def panels(number: int, columns: int, height: float, shared: bool = False) -> tuple[Figure, list[Axes]]:
+    """A figure of so many panels, `height` inches high, in rows of `columns`; the last row may stay short."""
+    rows = -(-number // columns)
+    size = (WIDTH, height * rows + 0.4)
+    figure, axes = plt.subplots(rows, columns, figsize=size, sharex=shared, sharey=shared, squeeze=False)
+    for axis in axes.flat[number:]:
+        axis.set_visible(False)
+    return figure, list(axes.flat[:number])
 
 
 def titles(rows: Iterable[str]) -> dict[str, str]:

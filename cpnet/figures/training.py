@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cpnet.figures.parts import WIDTH, colours, lines, say_not_run
+from cpnet.figures.parts import WIDTH, colours, lines, panels, say_not_run
 from cpnet.paper import model_names
 
 
@@ -19,18 +19,15 @@ def learning_curves(curves: pd.DataFrame, chance: float) -> Figure:
         curves: of `cpnet.results.curves`.
     """
     rows = {row: title for row, title in model_names("table1").items() if row in set(curves["row"])}
-    height = -(-len(rows) // 2)
-    figure, axes = plt.subplots(height, 2, figsize=(WIDTH, 2 * height + 0.4), sharex=True, sharey=True, squeeze=False)
-    for axis in axes.flat[len(rows) :]:
-        axis.set_visible(False)
-    for axis, (row, title) in zip(axes.flat, rows.items(), strict=False):
+    figure, axes = panels(len(rows), columns=2, height=2, shared=True)
+    for axis, (row, title) in zip(axes, rows.items(), strict=True):
         for _, run in curves[curves["row"] == row].groupby("seed"):
             axis.plot(run["epoch"], run["val_top1"], color=colours([title])[title], alpha=0.7, linewidth=1.5)
         axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
         axis.set(title=title, ylim=(0, 103))
-        axis.xaxis.get_major_locator().set_params(integer=True)
-    figure.supxlabel("epoch", fontsize=12)
-    figure.supylabel("validation top-1, %", fontsize=12)
+        axis.locator_params(axis="x", integer=True)
+    figure.supxlabel("epoch")
+    figure.supylabel("validation top-1, %")
     return figure
 
 
@@ -91,7 +88,7 @@ def losses(curves: pd.DataFrame, rows: Mapping[str, str], frames: Sequence[int])
                 place = {"transform": axis.get_xaxis_transform(), "rotation": 90, "va": "top", "fontsize": 9}
                 axis.text(start - 0.4, 0.97, f"{number} frames", **place)
         axis.set(title=title, xlabel="epoch", yscale="log")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.locator_params(axis="x", integer=True)
         if row not in set(curves["row"]):
             say_not_run(axis)
     axes[0, 0].set_ylabel("training loss")
