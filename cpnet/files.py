@@ -1,6 +1,7 @@
 """Files: a folder for one process at a time, whether something can be written, and writing it as a whole."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +13,23 @@ LOCK = ".lock"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Inside, no other process is; the lock of a process that dies is gone with it.
 
     Raises:
-        ValueError: another process has the lock; the message names the folder.
+        ValueError: another process has the lock, and this one is not to wait; the message names the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
     try:
-        with FileLock(folder / LOCK, blocking=False):
-            yield
+        held = lock.acquire(blocking=False)
     except Timeout:
-        raise ValueError(f"another process is working in {folder}: wait for it, or give another folder") from None
+        if not wait:
+            raise ValueError(f"another process is working in {folder}: wait for it, or give another folder") from None
+        print(f"waiting for another process, which is working in {folder}", file=sys.stderr, flush=True)
+        held = lock.acquire()
+    with held:
+        yield
 
 
 def check_writable(path: Path) -> None:

@@ -30,7 +30,7 @@ class DiskCache:
         if path in self.uncached or not path.exists():
             return self.read(path, indices)
         state = path.stat()
-        key = f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"
+        key = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
         file = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
         try:
             frames = np.load(file, mmap_mode="r")

@@ -47,7 +47,7 @@ Allowed = type | Collection[Any] | OneOrMore | Callable[[object], None]
 # What all chapters on videos take.
 VIDEO_PARAMETERS: dict[str, Allowed] = {
     "profile": ("smoke", "cpu", "gpu", "paper"),
-    "seed": OneOrMore(int),
+    "seed": OneOrMore(range(1000)),
     "rerun": bool,
     "dry_run": bool,
     "data_root": str,
@@ -110,5 +110,8 @@ def _check(name: str, value: Any, allowed: type | Collection[Any]) -> None:
     if isinstance(allowed, type):
         if type(value) is not allowed:
             raise ValueError(f"{name}={value!r}: give a value of type {allowed.__name__}")
+    elif isinstance(allowed, range):
+        if type(value) is not int or value not in allowed:
+            raise ValueError(f"{name}={value!r}: give a whole number from {allowed[0]} to {allowed[-1]}")
     elif value not in allowed or type(value) not in {type(choice) for choice in allowed}:  # True == 1 == 1.0
         raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(str, allowed))}")

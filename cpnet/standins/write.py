@@ -79,6 +79,8 @@ class Clip:
 def render(spec: Spec, out: Path, *, jobs: int = 2, progress: bool = True) -> None:
     """Render a data set; what an interrupted call has written is kept, and annotations come last.
 
+    Where another process renders it already, wait for that one.
+
     Args:
         spec: what is rendered, of the revision in use.
         out: folder of the data set.
@@ -99,8 +101,10 @@ def render(spec: Spec, out: Path, *, jobs: int = 2, progress: bool = True) -> No
         )
     _claim(out, spec)
     clips = clips_of(spec)
-    with locked(out), ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with locked(out, wait=True), ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         pending = [clip for clip in clips if not (out / clip.path).exists()]
+        if not pending and is_rendered(spec, out):  # by the process that was waited for, or by an earlier call
+            return
         written = pool.map(partial(_render_clip, spec, out), pending, chunksize=8)
         done = len(clips) - len(pending)
         for _ in progress_bar(progress, iterable=written, total=len(clips), initial=done, desc=spec.name, unit="clip"):
@@ -161,7 +165,7 @@ def _claim(out: Path, spec: Spec) -> None:
         if found != spec.written():
             raise ValueError(f"{out} holds {found}, not {spec.written()}: give another folder, or delete it")
         return
-    if out.is_dir() and any(out.iterdir()):
+    if out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir()):
         raise ValueError(f"{out} is not empty, and holds no rendered data: give another folder")
     write_atomically(file, json.dumps(spec.written()).encode())
 

@@ -101,12 +101,9 @@ def test_colours_are_followed_through_rendered_films(name):
         moved = np.abs(places - places[:, :, :1]).max(-1) > 2
         used = seen & moved & (found.shows[0] >= 0)[..., None]
         top, left = (H - side) // 2, (W - side) // 2
-        for r, c, b in zip(*used.nonzero(), strict=True):
-            y, x = np.round(places[r, c, b] * 2).astype(int)
-            old, new, stay = (
-                frames[0, top + 2 * r, left + 2 * c],
-                frames[4 * b, top + y, left + x],
-                frames[4 * b, top + 2 * r, left + 2 * c],
-            )
-            nearer.append(np.abs(new - old).sum() < np.abs(stay - old).sum())
+        r, c, b = used.nonzero()
+        y, x = np.round(places[used] * 2).astype(int).T
+        old = frames[0, top + 2 * r, left + 2 * c]
+        new, stay = frames[4 * b, top + y, left + x], frames[4 * b, top + 2 * r, left + 2 * c]
+        nearer += list(np.abs(new - old).sum(-1) < np.abs(stay - old).sum(-1))
     assert len(nearer) > 500 and np.mean(nearer) > 0.85

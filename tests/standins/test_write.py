@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,6 +16,7 @@ from cpnet.__main__ import main
 from cpnet.data.decode import decode_frames
 from cpnet.data.layouts import NO_LABEL, read_index
 from cpnet.data.videos import EvaluationViews, TrainingClips
+from cpnet.files import LOCK, locked
 from cpnet.standins import NAMES, class_table, examples, is_rendered, jester, kinetics, render, something
 from cpnet.standins.write import COMPLETE, SPEC, Spec, clips_of
 
@@ -91,6 +94,20 @@ def test_killed_half_way_and_restarted_it_is_the_same(tmp_path, data, name):
     subprocess.run(command, env=environment, check=True)
     assert {path: path.stat().st_mtime_ns for path in written} == written  # none was rendered again
     assert [digest(i) for i in both_splits(name, out)] == [digest(i) for i in both_splits(name, data[name])]
+
+
+def test_a_second_process_waits_for_the_first_and_writes_nothing(tmp_path, data, capfd):
+    out = tmp_path / "data"
+    shutil.copytree(data["jester"], out)
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != LOCK}
+    with ThreadPoolExecutor(1) as pool:
+        with locked(out):
+            second = pool.submit(write, out, "jester")
+            while "waiting for another process" not in capfd.readouterr().err:
+                assert not second.done()
+                time.sleep(0.01)
+        second.result()
+    assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
 def test_examples_and_table_have_a_row_for_every_class():
