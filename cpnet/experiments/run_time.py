@@ -100,11 +100,10 @@ def _judged(frame: pd.DataFrame, measurement: str, judge: Judge) -> Verdict:
 def _speed_of_a_gpu(speed: pd.DataFrame) -> Verdict:
     alone = speed[speed["batch_size"] == 1].set_index("num_frames")["videos/s"]
     found = ", ".join(f"{alone[T]:.2f} videos/s of {T} frames" for T in PAPER_SPEED if T in alone)
-    device = str(speed["device"].iloc[0])
-    if not device.startswith("cuda"):
+    if not _on_gpu(speed):
         return Verdict("not run", f"no GPU was used; on a CPU: {found}")
     reached = all(alone[T] >= paper for T, paper in PAPER_SPEED.items())
-    return yes_or_no(reached, f"{device}: {found}")
+    return yes_or_no(reached, f"{speed['device'].iloc[0]}: {found}")
 
 
 def _ratio(value: float, what: str) -> Verdict:
@@ -118,9 +117,16 @@ def _larger_batches(speed: pd.DataFrame) -> Verdict:
     for T, rows in speed.groupby("num_frames"):
         first, last = rows.iloc[rows["batch_size"].argmin()], rows.iloc[rows["batch_size"].argmax()]
         if first["batch_size"] < last["batch_size"]:
-            what = f"{T} frames, batch of {last['batch_size']:.0f} over 1"
+            what = f"{T:.0f} frames, batch of {last['batch_size']:.0f} over 1"
             verdicts.append(_ratio(last["videos/s"] / first["videos/s"], what))
-    return all_hold(verdicts)
+    verdict = all_hold(verdicts)
+    if not _on_gpu(speed):
+        return Verdict("not run", f"no GPU was used; on a CPU: {verdict.evidence}")
+    return verdict
+
+
+def _on_gpu(speed: pd.DataFrame) -> bool:
+    return str(speed["device"].iloc[0]).startswith("cuda")
 
 
 def _memory_is_linear(growth: pd.DataFrame) -> Verdict:
@@ -165,7 +171,7 @@ TABLE = Table(
         Claim(
             "More videos a second in larger batches",
             "paper",
-            f"ratio of videos/s, largest batch over 1, above {NOISE}",
+            f"ratio of videos/s on a GPU, largest batch over 1, above {NOISE}",
             partial(_judged, measurement="speed", judge=_larger_batches),
         ),
         Claim(

@@ -55,8 +55,9 @@ def test_runs_are_selected_by_row_and_seed():
 
 
 def test_every_table_is_judged_and_has_its_chapter():
-    judged = {table.title: claims["outcome"].tolist() for table, claims in judged_tables()}
+    tables = judged_tables()
+    judged = {table.title: claims["outcome"].tolist() for table, claims in tables}
     assert {outcome for outcomes in judged.values() for outcome in outcomes} <= set(OUTCOMES)
     assert judged["Tables 2, 6–8"].count("holds") == 7
-    chapters = {table.chapter for table, _ in judged_tables()}
+    chapters = {table.chapter for table, _ in tables}
     assert chapters == {path.stem for path in (results.REPOSITORY / "notebooks").glob("*.ipynb")}
