@@ -99,11 +99,6 @@ def find(run_id: str, places: tuple[Path, ...]) -> Path | None:
     return next(paths, None)
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Trained weights stored beside the record at `path`, or in a file."""
-    return safetensors.torch.load_file(path.with_suffix(".safetensors"))
-
-
 def compare(fresh: Path, stored: Path) -> pd.DataFrame:
     """Scalar metrics of all runs under `fresh` beside those of the same runs (same run_id) under `stored`.
 
@@ -177,7 +172,7 @@ def origins(records: Sequence[Record]) -> pd.DataFrame:
     return frame.assign(commit=frame["commit"].astype("string").str[:10])
 
 
-def provenance(device: torch.device, wall_s: float) -> dict[str, Any]:
+def provenance(device: torch.device, wall_s: float = 0.0) -> dict[str, Any]:
     """Where a number comes from: commit, versions, device, duration, time."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
@@ -187,8 +182,13 @@ def provenance(device: torch.device, wall_s: float) -> dict[str, Any]:
         "device": f"{device.type}: {name}",
         "threads": torch.get_num_threads(),
         "wall_s": round(wall_s, 1),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "finished": now(),
     }
+
+
+def now() -> str:
+    """The time, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _git(*arguments: str) -> str | None:

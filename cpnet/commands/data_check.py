@@ -9,7 +9,7 @@ from tyro.conf import Positional
 from cpnet.data.check import check_videos
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import read_index
-from cpnet.data.quarantine import FILE_NAME, write_quarantine
+from cpnet.data.quarantine import FILE_NAME, read_quarantine, write_quarantine
 from cpnet.files import check_writable
 
 
@@ -25,6 +25,8 @@ def data_check(
 ) -> None:
     """Decode every video of a data set, list the damaged ones in a file that indexes honour, and exit with 1 if any is.
 
+    What an earlier check has listed of videos that are not checked now stays listed.
+
     Args:
         root: folder of annotations and videos, as distributed.
         dataset: which one it is.
@@ -38,6 +40,8 @@ def data_check(
     out = root / FILE_NAME if out is None else out
     indexes = [read_index(dataset, root, split, quarantine=False) for split in splits]  # all, before hours of decoding
     check_writable(out)
+    checked = {video.path for index in indexes for video in index.videos}
+    others = [p for p in read_quarantine(out) if root / p.path not in checked] if out.is_file() else []
     for index in indexes:
         print(index.summary())
         unlisted += len(index.missing) + len(index.malformed)
@@ -46,7 +50,7 @@ def data_check(
         print(f"{problem.path}: {problem.reason}")
     for path, reason in read.by_pyav.items():
         print(f"{path.relative_to(root)} is read by PyAV: {reason}")
-    write_quarantine(out, problems)
-    print(f"{len(problems)} damaged videos listed in {out}")
+    write_quarantine(out, [*others, *problems])
+    print(f"{len(others) + len(problems)} damaged videos listed in {out}")
     if problems or unlisted:
         sys.exit(1)

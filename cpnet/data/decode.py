@@ -94,7 +94,7 @@ def _decode_images(files: Sequence[Path], chosen: Sequence[int]) -> np.ndarray:
         try:
             with Image.open(files[i]) as image:
                 frames[i] = np.asarray(image.convert("RGB"))
-        except OSError as error:
+        except (OSError, SyntaxError) as error:  # Pillow calls a broken PNG so
             raise ValueError(f"{files[i]} cannot be read: {error}") from error
     return _stacked(files[0].parent, frames, chosen)
 

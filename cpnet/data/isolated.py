@@ -82,7 +82,12 @@ class Child:
         if not self.connection.poll(START_SECONDS):
             self.kill()
             raise TimeoutError(f"a process for decoding did not start within {START_SECONDS:g} seconds")
-        self.connection.recv()
+        try:
+            self.connection.recv()
+        except EOFError as error:
+            code = self.process.wait()
+            self.kill()
+            raise DecoderDied(f"the decoder did not start, exit code {code}") from error
 
 
 def _end(process: subprocess.Popen[bytes], connection: Connection, owner: int) -> None:
@@ -135,6 +140,8 @@ class IsolatedDecoder:
                 try:
                     return self._ask("decord", path, indices)
                 except ValueError as error:
+                    if path.is_dir():  # of images, which both read alike
+                        raise
                     reason = str(error)
             frames = self._instead(path, indices, reason)
             self.by_pyav[path] = reason

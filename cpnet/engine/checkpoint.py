@@ -64,10 +64,15 @@ def load_checkpoint(path: Path, model: nn.Module) -> dict[str, Any]:
 
 def load_weights(path: Path, model: nn.Module) -> None:
     """Read the weights of a checkpoint; errors as of `load_checkpoint`."""
+    load_file(path / WEIGHTS, model)
+
+
+def load_file(path: Path, model: nn.Module) -> None:
+    """Read weights from a safetensors file; ValueError if they cannot be read into this network."""
     try:
-        load_model(model, str(path / WEIGHTS), device="cpu")
+        load_model(model, str(path), device="cpu")
     except Exception as error:
-        raise ValueError(f"{path / WEIGHTS} cannot be read into this network: {error}") from error
+        raise ValueError(f"{path} cannot be read into this network: {error}") from error
 
 
 def weights_digest(model: nn.Module) -> str:

@@ -85,6 +85,9 @@ def score_videos(
 
     Returns:
         (videos, classes), float32 on the CPU, the same in all processes; NaN for videos that cannot be read.
+
+    Raises:
+        FloatingPointError: NaN of a video that can.
     """
     accelerator = accelerator or machine.accelerator()
     model.to(accelerator.device).eval()
@@ -104,6 +107,8 @@ def score_videos(
             with accelerator.autocast():
                 logits = torch.cat([model(normalise(chunk.to(accelerator.device))) for chunk in chunks])
             scores = views.exchange(logits.float().softmax(1).cpu().unflatten(0, (B, V))).mean(1)  # (B, classes)
+            if scores[batch.readable].isnan().any():
+                raise FloatingPointError("the network gives NaN for videos that are read: train in fp32, or slower")
             scores[~batch.readable] = float("nan")
             found += zip(batch.place.tolist(), scores, strict=True)
             bar.update()

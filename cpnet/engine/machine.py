@@ -71,7 +71,8 @@ class Machine:
         device = torch.device(self.device)
         if device.index is not None:
             torch.cuda.set_device(device)
-        AcceleratorState._reset_state()  # trainings in one process may differ in precision
+        # Trainings in one process may differ in precision, and in device.
+        AcceleratorState._reset_state(reset_partial_state=not in_process_group())
         return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision(precision))
 
 

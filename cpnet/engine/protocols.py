@@ -44,6 +44,9 @@ class Protocol:
         k: number of proposals of CP modules; that of training if None.
         shuffled: show frames out of order, as a control.
         videos: how many of the first videos of a split are tested; all if None.
+
+    Raises:
+        ValueError: no such views; the message says what there is.
     """
 
     num_clips: int = 1
@@ -54,6 +57,13 @@ class Protocol:
     shuffled: bool = False
     videos: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.num_clips < 1 or self.num_crops not in NUM_CROPS:
+            raise ValueError(
+                f"protocol '{self.num_clips}x{self.num_crops}': give clips x crops, such as "
+                f"{', '.join(PAPER_PROTOCOLS)}; crops are one of {', '.join(map(str, NUM_CROPS))}"
+            )
+
     @classmethod
     def parse(cls, views: str, **options: Any) -> Protocol:
         """A protocol from views in time and space, such as "10x3".
@@ -62,12 +72,14 @@ class Protocol:
             ValueError: something else; the message says what there is.
         """
         clips, _, crops = views.partition("x")
-        if not (clips.isdecimal() and crops.isdecimal() and int(clips) > 0 and int(crops) in NUM_CROPS):
-            raise ValueError(
-                f"protocol {views!r}: give clips x crops, such as {', '.join(PAPER_PROTOCOLS)}; "
-                f"crops are one of {', '.join(map(str, NUM_CROPS))}"
-            )
+        if not (clips.isdecimal() and crops.isdecimal()):
+            raise ValueError(f"protocol {views!r}: give clips x crops, such as {', '.join(PAPER_PROTOCOLS)}")
         return cls(int(clips), int(crops), **options)
+
+    def check(self, model: nn.Module) -> None:
+        """ValueError for another k than a network has that has none."""
+        if self.k is not None and not hasattr(model, "k"):
+            raise ValueError(f"k={self.k}: {type(model).__name__} has no CP modules, leave k out")
 
     def views(self, index: Index, phase: Phase, data: VideoData, read: Reader) -> EvaluationViews:
         """All views of the videos of `index`; clips as in `phase` and `data`, unless the protocol has others."""
@@ -87,14 +99,9 @@ class Protocol:
         )
 
     def scores(self, model: nn.Module, views: EvaluationViews, machine: Machine, accelerator: Accelerator) -> Tensor:
-        """Scores (videos, classes) of `cpnet.engine.evaluate.score_videos`.
-
-        Raises:
-            ValueError: another k for a network that has none.
-        """
+        """Scores (videos, classes) of `cpnet.engine.evaluate.score_videos`; errors as of `check`."""
+        self.check(model)
         videos = max(1, VIEWS_AT_ONCE // (self.num_clips * self.num_crops))
-        if self.k is not None and not hasattr(model, "k"):
-            raise ValueError(f"k={self.k}: {type(model).__name__} has no CP modules, leave k out")
         with changed([model], {} if self.k is None else {"k": self.k}):
             return score_videos(model, views, machine, accelerator, batch_size=videos)
 

@@ -83,6 +83,8 @@ class Recipe:
                 raise ValueError(f"{name}={value!r}: choose one of {', '.join(get_args(choices))}")
         if not self.phases or self.batch_size < 1:
             raise ValueError(f"{len(self.phases)} phases, batch_size={self.batch_size}: give 1 or more of both")
+        if self.schedule == "one_cycle" and self.warmup_epochs:
+            raise ValueError(f"warmup_epochs={self.warmup_epochs}: one_cycle has a rise of its own, leave it out")
         frozen = [phase.freeze_bn for phase in self.phases]
         if frozen != sorted(frozen):
             raise ValueError(f"freeze_bn={frozen} in the phases: batch norms stay frozen, so freeze the later ones too")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -17,11 +18,12 @@ from cpnet.data.decode import Backend, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Dataset, Index
 from cpnet.data.transforms import Augmentation
+from cpnet.engine.machine import is_main_process
 from cpnet.models.families import VariantName
 from cpnet.models.resnet import Stem
 from cpnet.nn.correspondence import Pair
 from cpnet.nn.neighbours import Metric
-from cpnet.standins import Spec
+from cpnet.standins import Spec, is_rendered, render
 
 KEPT_DECODED = 72  # pixels of height, at most
 
@@ -98,6 +100,16 @@ def rendered_folder(spec: Spec) -> Path:
     counts = "+".join(str(n) for n in (spec.train, spec.val, spec.test) if n is not None)
     name = f"{spec.name}-{counts}-{spec.size}px-seed{spec.seed}-revision{spec.revision}"
     return results.runs_folder() / "data" / name
+
+
+def ensure_rendered(spec: Spec, *, progress: bool = True) -> Path:
+    """The folder of a stand-in, which the main process renders if it is not there."""
+    folder = rendered_folder(spec)
+    if is_main_process() and not is_rendered(spec, folder):
+        render(spec, folder, progress=progress)
+    while not is_rendered(spec, folder):  # others wait for the main process; a barrier would time out
+        time.sleep(1)
+    return folder
 
 
 def index_digest(index: Index) -> str:

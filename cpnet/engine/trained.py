@@ -16,12 +16,12 @@ from cpnet.data.decode import Backend
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import NO_LABEL, Index, Split, Video, read_index
 from cpnet.data.moving_square import CLASSES as TOY_CLASSES
-from cpnet.engine.checkpoint import find_checkpoint, load_weights
+from cpnet.engine.checkpoint import find_checkpoint, load_file, load_weights
 from cpnet.engine.folder import CONFIG
 from cpnet.engine.machine import Machine, is_main_process
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase
-from cpnet.engine.setting import VideoData, rendered_folder
+from cpnet.engine.setting import VideoData, ensure_rendered
 from cpnet.models import create_for_clips, create_model
 from cpnet.standins import Spec, class_names
 
@@ -73,13 +73,16 @@ class Trained:
 
     def _index_of(self, video: Path) -> Index:
         """An index of a video alone, once it can be read; says which decoder that takes."""
-        if self.config["data"] == "toy":
-            raise ValueError("a network of the toy study sees moving squares, no video files: call its `model`")
+        self._check_videos()
         read = IsolatedDecoder(self.config["data"]["backend"])
         read(video, [0])  # says why, if the video cannot be read
         for reason in read.by_pyav.values():
             print(f"read by PyAV: {reason}")
         return Index(self.config["data"]["name"], "test", self.classes, [Video(video.stem, video, NO_LABEL)])
+
+    def _check_videos(self) -> None:
+        if self.config["data"] == "toy":
+            raise ValueError("a network of the toy study sees moving squares, no video files: call its `model`")
 
     def scores(self, index: Index, protocol: Protocol, machine: Machine) -> Tensor:
         """Scores (videos, classes) of the videos that an index lists, NaN for those that cannot be read."""
@@ -94,11 +97,12 @@ class Trained:
         """Index of the data set in `root`, or of the stand-in that was trained on.
 
         Raises:
-            ValueError: no folder given or known, or a data set with other classes.
+            ValueError: no folder given or known, a data set with other classes, or a toy network.
         """
+        self._check_videos()
         data = self.config["data"]
         if root is None and "rendered" in data:
-            root = rendered_folder(Spec(**data["rendered"]))
+            root = ensure_rendered(Spec(**data["rendered"]))
         if root is None:
             raise ValueError(f"no folder of {data['name']}: give --data-root")
         index = read_index(data["name"], root, split)
@@ -140,7 +144,7 @@ def _stored(path: Path, which: str) -> tuple[dict[str, Any], tuple[str, ...], Ca
         if not file.is_file():
             raise FileNotFoundError(f"{file} is not kept: train it anew, and give the folder in runs/training/")
         classes = TOY_CLASSES if config["data"] == "toy" else class_names(config["data"]["name"])
-        return config, classes, lambda model: model.load_state_dict(results.read_weights(file))
+        return config, classes, partial(load_file, file)
     file = path / CONFIG
     if not file.is_file():
         raise FileNotFoundError(f"no {CONFIG} in {path}: give the folder of a training")

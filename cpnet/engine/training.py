@@ -104,6 +104,7 @@ def execute(training: Training, machine: Machine | None = None) -> tuple[Record,
     """Train and test: the record, but for where in the book it belongs, and the trained network."""
     machine = machine or Machine()
     start = time.monotonic()
+    origin = results.provenance(torch.device(machine.device))  # of the code that trains: a commit may be made meanwhile
     measured, model = training.measure(machine)
     record: Record = {
         "seed": training.seed,
@@ -113,6 +114,6 @@ def execute(training: Training, machine: Machine | None = None) -> tuple[Record,
         **measured,
         "params": count_parameters(model),
     }
-    own = record.pop("provenance", {})
-    record["provenance"] = results.provenance(torch.device(machine.device), time.monotonic() - start) | own
+    end = {"wall_s": round(time.monotonic() - start, 1), "finished": results.now()}
+    record["provenance"] = origin | end | record.pop("provenance", {})
     return record, model

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -26,13 +25,13 @@ from cpnet.engine.machine import Machine, is_main_process
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase, Recipe
 from cpnet.engine.scores import scores_of, write_submissions
-from cpnet.engine.setting import Network, VideoData, index_digest, rendered_folder
+from cpnet.engine.setting import Network, VideoData, ensure_rendered, index_digest, rendered_folder
 from cpnet.engine.train import train
 from cpnet.engine.training import Training
 from cpnet.files import locked, write_atomically
 from cpnet.models import create_for_clips
 from cpnet.results import Record
-from cpnet.standins import class_names, is_rendered, render
+from cpnet.standins import class_names
 from cpnet.standins.partners import partners_told_apart
 
 SPLITS: tuple[Split, Split] = ("train", "val")
@@ -130,14 +129,8 @@ class VideoTraining(Training):
 
     def prepare(self, machine: Machine) -> None:
         """Render the stand-in."""
-        spec = self.data.rendered
-        if spec is None:
-            return
-        folder = rendered_folder(spec)
-        if is_main_process() and not is_rendered(spec, folder):
-            render(spec, folder, progress=machine.progress)
-        while not is_rendered(spec, folder):  # others wait for the main process; a barrier would time out
-            time.sleep(1)
+        if self.data.rendered is not None:
+            ensure_rendered(self.data.rendered, progress=machine.progress)
 
     def verify(self, path: Path, machine: Machine) -> None:
         """Of an official data set at hand, compare the record's videos.
@@ -203,6 +196,11 @@ class VideoTraining(Training):
                 views = protocol.views(index, phase, self.data, read)
                 return protocol.scores(model, views, machine, accelerator), views.index
 
+            indexes = {"val": val_index} | test_index
+            for split, _, protocol in self._tested(indexes):  # what cannot be tested is not trained
+                protocol.check(model)
+                protocol.views(indexes[split], self.recipe.phases[-1], self.data, read)
+
             def validate(_: nn.Module, phase: Phase) -> dict[str, float]:
                 parts.write()
                 scores, index = test(Protocol(), phase, val_index)
@@ -224,7 +222,7 @@ class VideoTraining(Training):
                 accelerator=accelerator,
                 snapshots=self.snapshots,
             )
-            measured = self._tests(test, {"val": val_index} | test_index, folder)
+            measured = self._tests(test, indexes, folder)
             for number in range(len(self.recipe.phases) - 1):
                 name, packed = f"val_top1_phase{number + 1}", (folder / _right_after(number)).read_text()
                 measured["right"][name] = packed
@@ -271,13 +269,17 @@ class VideoTraining(Training):
             print(f"the test split is left out: {error}")
             return {}
 
+    def _tested(self, splits: Iterable[str]) -> list[tuple[str, str, Protocol]]:
+        """Split, name and protocol of every test."""
+        tests = {"val": self.protocols, "test": self.test_protocols or {}}
+        return [(split, name, protocol) for split in splits for name, protocol in tests[split].items()]
+
     def _tests(self, test: Test, indexes: Mapping[str, Index], folder: Path) -> Record:
         """Metrics of all protocols, which videos they are right about, what the main ones predict, and how many videos
         the main one has scored."""
         right: dict[str, list[bool]] = {}
         predicted: dict[str, str] = {}
-        tests = {"val": self.protocols, "test": self.test_protocols or {}}
-        for split, name, protocol in ((s, name, p) for s in indexes for name, p in tests[s].items()):
+        for split, name, protocol in self._tested(indexes):
             scores, index = test(protocol, self.recipe.phases[-1], indexes[split])
             if split == "test" and not name and is_main_process():
                 write_submissions(folder / "submission", index.dataset, scores_of(scores, index))  # type: ignore[arg-type]

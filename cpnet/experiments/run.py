@@ -56,8 +56,8 @@ class Run:
         return [Run("pretrain", need.config["model"], self.profile, need) for need in self.training.needs]
 
     def folder(self) -> Path:
-        """Folder of the training: what is trained, checkpoints, curves."""
-        name = f"{self.table}-{self.row}-{self.profile}-seed{self.seed}-{self.run_id}"
+        """Folder of the training: what is trained, checkpoints, curves; rows that are one training share it."""
+        name = f"{self.training.config['model']}-seed{self.seed}-{self.run_id}"
         return results.runs_folder() / "training" / name
 
     def stored(self, roots: tuple[Path, ...] | None = None) -> Path | None:

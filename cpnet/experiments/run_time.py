@@ -55,7 +55,7 @@ def features(toy: torch.nn.Module, device: str = "cpu") -> dict[str, tuple[Tenso
     net(normalise(clip.to(device)))
     res3 = seen[0].unflatten(0, (1, 8)).transpose(1, 2)  # (1, C, 8, H, W)
     return {
-        "toy net, trained": (toy.get_submodule("stem")(clips), table1.DEFAULT_K),
+        "toy net, trained": (toy.get_submodule("stem")(clips).relu(), table1.DEFAULT_K),
         "res3, trained on pictures": (res3, 8),
         "random": (torch.randn(1, 128, 8, 28, 28, device=device), 8),
     }
@@ -86,7 +86,7 @@ def evidence(measured: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame
 
 
 def _with_origin(frame: pd.DataFrame, device: str) -> pd.DataFrame:
-    origin = results.provenance(torch.device(device), wall_s=0)
+    origin = results.provenance(torch.device(device))
     torch_version, date = origin["versions"]["torch"], origin["finished"][:10]
     return frame.assign(device=origin["device"], threads=origin["threads"], torch=torch_version, date=date)
 

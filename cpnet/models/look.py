@@ -35,7 +35,7 @@ class Look(NamedTuple):
     @property
     def shrink(self) -> int:
         """Rows of the features to a row of the search."""
-        return self.before.shape[2] // self.size[1]
+        return -(-self.before.shape[2] // self.size[1])  # odd sides are rounded up
 
 
 def cp_modules(model: ResNet) -> Iterator[tuple[str, Place, CPModule]]:

@@ -1,6 +1,7 @@
 """200 damaged files and a decoder that hangs: nothing hangs, and every one is named."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -91,11 +92,20 @@ def test_the_command_writes_a_list_that_indexes_honour(tmp_path, capsys):
     assert stop.value.code == 1
     out = capsys.readouterr().out
     assert "1 listed but not there: 4" in out and "20bn-jester-v1/2: " in out and "1 damaged videos listed in" in out
+    assert out.count("00002.jpg cannot be read") == 1
     index = read_index("jester", root, "train")
     assert [v.id for v in index.videos] == ["1", "3"]
     assert [v.id for v in index.quarantined] == ["2"] and [v.id for v in index.missing] == ["4"]
     assert index.n_expected == 4 and "1 damaged: 2" in index.summary()
     assert len(read_index("jester", root, "train", quarantine=False).videos) == 3
+    (root / "jester-v1-validation.csv").write_text("3;Thumb Up\n")
+    main(["data", "check", str(root), "--dataset", "jester", "--splits", "val"])
+    assert "1 damaged videos listed in" in capsys.readouterr().out  # of another split, checked earlier
+    assert [v.id for v in read_index("jester", root, "train").quarantined] == ["2"]
+    shutil.copy(root / "20bn-jester-v1" / "2" / "00001.jpg", root / "20bn-jester-v1" / "2" / "00002.jpg")
+    (root / "jester-v1-train.csv").write_text("1;Thumb Up\n2;Thumb Up\n")
+    main(["data", "check", str(root), "--dataset", "jester", "--splits", "train"])
+    assert not read_index("jester", root, "train").quarantined
 
 
 def test_no_process_is_refused(tmp_path):

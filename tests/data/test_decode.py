@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cpnet.data.decode import decode_frames
 from cpnet.data.isolated import IsolatedDecoder
@@ -69,3 +70,12 @@ def test_importing_the_package_loads_neither_decord_nor_a_notebook_stack():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_broken_image_cannot_be_read(tmp_path):
+    noise = np.random.RandomState(0).randint(0, 256, (200, 200, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "image.png")
+    first, second, rest = (tmp_path / "image.png").read_bytes().split(b"IDAT", 2)
+    (tmp_path / "image.png").write_bytes(first + b"IDAT" + second + b"\0\0\0\0" + rest)  # Pillow: a SyntaxError
+    with pytest.raises(ValueError, match=r"image\.png cannot be read"):
+        decode_frames(tmp_path / "image.png", [0])

@@ -114,6 +114,13 @@ def test_a_decoder_that_is_not_installed_is_named(video, tmp_path, monkeypatch):
         IsolatedDecoder()(video, [0])
 
 
+def test_a_decoder_that_does_not_start_is_named(video, tmp_path, monkeypatch):
+    (tmp_path / "decord.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=r"video\.mp4: the decoder did not start, exit code 3"):
+        IsolatedDecoder()(video, [0])
+
+
 def test_no_time_is_refused():
     with pytest.raises(ValueError, match="deadline=0: give more"):
         IsolatedDecoder(deadline=0)

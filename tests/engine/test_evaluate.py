@@ -117,6 +117,13 @@ def test_videos_that_cannot_be_read_are_errors(tmp_path):
     assert found.per_class == [100, 100, 0]
 
 
+def test_a_network_that_gives_nan_is_not_taken_for_videos_that_cannot_be_read(tmp_path):
+    model = make_model()
+    torch.nn.init.constant_(model.fc.bias, float("nan"))
+    with pytest.raises(FloatingPointError, match="the network gives NaN for videos that are read"):
+        score_videos(model, make_views(tmp_path), QUIET)
+
+
 def test_a_constant_classifier_is_at_chance():
     labels = torch.arange(40) % 8
     found = accuracy(torch.zeros(40, 8).index_fill(1, torch.tensor([3]), 1.0), labels)

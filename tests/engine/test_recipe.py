@@ -17,6 +17,11 @@ def test_one_cycle_is_that_of_torch():
         schedule.step()
 
 
+def test_one_cycle_has_no_other_warm_up():
+    with pytest.raises(ValueError, match=r"warmup_epochs=1.0: one_cycle has a rise of its own"):
+        Recipe(schedule="one_cycle", warmup_epochs=1.0)
+
+
 @pytest.mark.parametrize(
     ("epoch", "expected"), [(0, 0.01), (39.9, 0.01), (40, 1e-3), (85, 1e-4), (130, 1e-5), (250, 1e-5)]
 )

@@ -47,6 +47,17 @@ def test_what_has_no_weights_is_named(run, tmp_path):
         cpnet.load(run.folder())
 
 
+def test_what_cannot_be_tested_or_read_is_named(few_clips, roots):
+    run = toy(seed=3)
+    reproduce([run], Machine(progress=False))
+    with pytest.raises(ValueError, match="a network of the toy study sees moving squares"):
+        cpnet.load(run.stored()).index("val")
+    weights = run.stored().with_suffix(".safetensors")
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(ValueError, match=rf"{weights.name} cannot be read into this network"):
+        cpnet.load(run.stored())
+
+
 def test_every_stored_network_of_the_toy_study_can_be_loaded():
     files = sorted((results.COMMITTED / "table1").glob("cpnet*.json"))
     assert len(files) == 5

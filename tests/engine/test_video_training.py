@@ -14,7 +14,7 @@ from cpnet.engine.evaluate import accuracy
 from cpnet.engine.machine import Machine
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase
-from cpnet.engine.setting import VideoData, rendered_folder
+from cpnet.engine.setting import Network, VideoData, rendered_folder
 from cpnet.engine.training import execute
 from cpnet.engine.video_training import VideoTraining, weights_digest
 from cpnet.files import locked
@@ -122,6 +122,23 @@ def test_a_folder_keeps_one_training(root, roots):
         execute(make_training(), machine)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "message"), [(Protocol(k=3), "k=3: .* has no CP modules"), (Protocol(short_side=8), "short_side=8")]
+)
+def test_what_cannot_be_tested_is_not_trained(root, roots, protocol, message):
+    network = Network("c2d_resnet18", width=4)
+    with pytest.raises(ValueError, match=message):
+        execute(make_training(network=network, protocols={"": protocol}), quiet(root, folder=roots[0] / "mine"))
+    assert not (roots[0] / "mine" / "checkpoints.json").exists()
+
+
+def test_a_record_names_the_commit_that_was_trained_from(root, roots, monkeypatch):
+    commits = iter(["before", "before", *["made meanwhile"] * 9])
+    monkeypatch.setattr(results, "_git", lambda *words: next(commits) if "HEAD" in words else "")
+    record, _ = execute(make_training(), quiet(root, folder=roots[0] / "mine"))
+    assert record["provenance"]["commit"] == "before"
+
+
 def test_a_config_can_be_trained_from(root, roots):
     run = make_training(
         protocols={"": Protocol(), "k3": Protocol(k=3)}, data=VideoData("jester", size=16, backend="pyav")
@@ -136,6 +153,8 @@ def test_a_config_can_be_trained_from(root, roots):
         ({"init": {}}, r"starts from another run \(init\): remove that, and give a file as model_args.pretrained"),
         ({"seed": 3}, "seed and recipe.seed differ"),
         ({"protocols": {"k3": {}}}, 'protocols lack the one named ""'),
+        ({"protocols": {"": {"num_crops": 4}}}, "protocol '1x4': .* crops are one of 1, 3"),
+        ({"protocols": {"": {"num_clips": 0}}}, "protocol '0x1'"),
         ({"recipe": {"phases": [{"epoch": 1}], "seed": 0}}, "TypeError"),
         ({"recipe": {"phases": [], "seed": 0, "optimizer": "adam"}}, "optimizer='adam': choose one of sgd, adamw"),
         ({"data": {"name": "jester", "augmentation": "crop"}}, "augmentation='crop': choose one of released, crops"),

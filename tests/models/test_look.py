@@ -30,6 +30,12 @@ def test_every_module_is_seen_in_order_and_what_comes_out_goes_on(net, clip):
     assert all((one.wins.sum(1) <= c).all() for one, c in zip(seen, channels, strict=True))
 
 
+def test_rows_of_odd_features_to_a_row_of_the_search(net):
+    clip = torch.randn(3, 2, 100, 100, generator=torch.Generator().manual_seed(0))
+    one = look(net, clip)[0]
+    assert one.before.shape[2] == 25 and one.size == (2, 13, 13) and one.shrink == 2
+
+
 def test_looking_changes_nothing(net, clip):
     before = net(clip[None])
     look(net, clip)
