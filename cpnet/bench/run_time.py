@@ -96,7 +96,6 @@ def measure_speed(
     most_frames: int = 128,
     model: nn.Module | None = None,
     size: int = 112,
-    repeats: int = 1,
 ) -> pd.DataFrame:
     """Forward passes of CPNet-34 in evaluation mode: num_frames, batch_size, s/batch, videos/s.
 
@@ -107,7 +106,7 @@ def measure_speed(
     with torch.no_grad():
         for T, B in [(T, B) for T in num_frames for B in batch_sizes if most_frames >= T * B]:
             clips = torch.randn(B, 3, T, size, size, device=device)
-            seconds = measure_time({"": partial(net, clips)}, repeats)["ms"][0] / 1e3
+            seconds = measure_time({"": partial(net, clips)}, repeats=1)["ms"][0] / 1e3
             lines.append((T, B, seconds, B / seconds))
     return pd.DataFrame(lines, columns=["num_frames", "batch_size", "s/batch", "videos/s"])
 
@@ -124,22 +123,18 @@ def measure_growth(
     return pd.concat(frames, ignore_index=True)
 
 
-def measure_search(
-    features: Mapping[str, tuple[Tensor, int]], repeats: int = 3, searches: Mapping[str, Search] = SEARCHES
-) -> pd.DataFrame:
+def measure_search(features: Mapping[str, tuple[Tensor, int]], repeats: int = 3) -> pd.DataFrame:
     """Time and recall of each search on features, by their name, and k: features, shape, k, candidate, ms, recall."""
     frames = []
     for name, (f, k) in features.items():
-        frame = measure_time({of: partial(search, f, k) for of, search in searches.items()}, repeats)
-        frame["recall"] = [recall(f, search(f, k)) for search in searches.values()]
+        frame = measure_time({of: partial(search, f, k) for of, search in SEARCHES.items()}, repeats)
+        frame["recall"] = [recall(f, search(f, k)) for search in SEARCHES.values()]
         shape = "x".join(map(str, f.shape))
         frames.append(pd.concat([pd.DataFrame({"features": name, "shape": shape, "k": k}, frame.index), frame], axis=1))
     return pd.concat(frames, ignore_index=True)
 
 
-def measure_accuracy(
-    model: nn.Module, data: ToyMotion, device: str = "cpu", searches: Mapping[str, Search] = SEARCHES
-) -> pd.DataFrame:
+def measure_accuracy(model: nn.Module, data: ToyMotion, device: str = "cpu") -> pd.DataFrame:
     """What a trained toy net, whose proposals come from each search, gets right, and what the search finds.
 
     Returns:
@@ -151,7 +146,7 @@ def measure_accuracy(
     seen = (f != f[..., :1, :1]).any(1).flatten(1)  # (8, N), features that are not the background's
     (module,) = (module for module in model.modules() if isinstance(module, CPModule))
     lines = []
-    for name, search in searches.items():
+    for name, search in SEARCHES.items():
         with changed([module], {"_propose": lambda f, search=search: search(f, module.k)}):
             top1 = evaluate(model, data, batch_size=20, device=torch.device(device)).top1
         lines.append((name, top1, len(data), recall(f, search(f, module.k), seen)))

@@ -204,9 +204,9 @@ def _per_video(frame: pd.DataFrame, contrast: Contrast) -> np.ndarray | None:
     return sum(weight * np.stack([parts[what][seed] for seed in seeds]) for what, weight in contrast.items())  # type: ignore[return-value]
 
 
-def difference(first: Measured, second: Measured, low: float = -math.inf, high: float = math.inf) -> Comparison:
-    """The accuracy of the first less that of the second, between two bounds."""
-    return Comparison(f"{first} - {second}", {first: 1.0, second: -1.0}, low, high)
+def difference(first: Measured, second: Measured, low: float = -math.inf) -> Comparison:
+    """The accuracy of the first less that of the second, which is to be above a bound."""
+    return Comparison(f"{first} - {second}", {first: 1.0, second: -1.0}, low)
 
 
 def more_accurate(

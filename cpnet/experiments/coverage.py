@@ -40,13 +40,13 @@ def _accuracies(seeds: int, videos: int, spread: float, random: np.random.Genera
     return 1 / (1 + np.exp(-(1 + hard + np.array([0.5, -0.5])[:, None, None] * apart + of_seeds)))
 
 
-def coverage_table(trials: int, progress: bool = True) -> pd.DataFrame:
+def coverage_table(trials: int) -> pd.DataFrame:
     """One line a number of seeds, a number of videos and a spread over seeds."""
     cells = [(seeds, videos, spread) for seeds in SEEDS for videos in VIDEOS for spread in SPREADS]
     random = np.random.default_rng(0)
 
     def lines() -> Iterator[dict[str, float]]:
-        for seeds, videos, spread in progress_bar(progress, iterable=cells, desc="coverage", unit="cell"):
+        for seeds, videos, spread in progress_bar(True, iterable=cells, desc="coverage", unit="cell"):
             yield {"seeds": seeds, "videos": videos, "spread": spread} | coverage(seeds, videos, spread, trials, random)
 
     return pd.DataFrame(lines())

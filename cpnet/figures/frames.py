@@ -27,13 +27,13 @@ def clips(frames: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     return figure
 
 
-def contact_sheet(clips: Mapping[str, np.ndarray], frames: int = 6, side: int = 64) -> Figure:
-    """Evenly spaced frames of clips (T, H, W, 3) of any size, cut to squares, under their names; two clips a row."""
+def contact_sheet(clips: Mapping[str, np.ndarray]) -> Figure:
+    """Six evenly spaced frames of clips (T, H, W, 3) of any size, cut to squares, under their names; two a row."""
     figure, axes = panels(len(clips), columns=2, height=0.95)
     for axis, (name, clip) in zip(axes, clips.items(), strict=True):
         axis.set_axis_off()
-        times = np.linspace(0, len(clip) - 1, frames).round().astype(int)
-        _side_by_side(axis, np.stack([np.asarray(ImageOps.fit(Image.fromarray(clip[t]), (side, side))) for t in times]))
+        times = np.linspace(0, len(clip) - 1, 6).round().astype(int)
+        _side_by_side(axis, np.stack([np.asarray(ImageOps.fit(Image.fromarray(clip[t]), (64, 64))) for t in times]))
         axis.set_title(textwrap.fill(name, 44), fontsize=9, loc="left")
     return figure
 
@@ -63,10 +63,10 @@ def arrows(
     return figure
 
 
-def _side_by_side(axis: Axes, frames: np.ndarray, gap: int = 2) -> int:
+def _side_by_side(axis: Axes, frames: np.ndarray) -> int:
     """Draw frames (T, H, W, 3) in a row; by how many pixels each is right of the one before."""
-    padded = np.pad(frames, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
-    axis.imshow(np.hstack([*padded])[:, :-gap])
+    padded = np.pad(frames, ((0, 0), (0, 0), (0, 2), (0, 0)), constant_values=255)
+    axis.imshow(np.hstack([*padded])[:, :-2])
     return padded.shape[2]
 
 
