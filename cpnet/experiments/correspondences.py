@@ -177,12 +177,12 @@ def measure(
 
 
 @torch.no_grad()
-def robustness(run: Run, baseline: Run, videos: int = 200) -> pd.DataFrame:
+def robustness(run: Run, baseline: Run, videos: int = 200, progress: bool = True) -> pd.DataFrame:
     """Top-1 of CPNet where a share of all proposals is drawn at random, and its gain over C2D; as `measure` has it."""
     assert isinstance(run.training, VideoTraining)
     net, plain = cast(CPNet, run.trained().model), baseline.trained().model
     lines: list[tuple[object, ...]] = []
-    films = progress_bar(True, iterable=scenes(run.training, videos), total=videos, desc="films", unit="film")
+    films = progress_bar(progress, iterable=scenes(run.training, videos), total=videos, desc="films", unit="film")
     for video, scene in enumerate(films):
         clip = normalise(scene.clip)[None]
         floor = 100.0 * (int(plain(clip).argmax()) == scene.label)
