@@ -50,7 +50,8 @@ def reproduce(
     machine = machine or Machine()
     if jobs < 1:
         raise ValueError(f"jobs={jobs}: give at least one job")
-    if jobs > 1 and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+    several = int(os.environ.get("WORLD_SIZE", 1)) > 1
+    if jobs > 1 and several:
         raise ValueError(f"jobs={jobs} under torchrun, whose processes share each run: give 1")
     if machine.data_root is not None and runs and runs[0].profile != "paper":
         raise ValueError(
@@ -64,6 +65,8 @@ def reproduce(
         return load(runs, roots)
     machine = replace(machine, rerun=True, roots=(out, *results.roots()))
     end = None if budget is None else time.monotonic() + budget
+    if several:
+        machine.accelerator()  # joins the others, as all must agree from the first run on whether time is left
     distinct: dict[str, Run] = {}
     for run in runs:
         distinct.setdefault(run.run_id, run)  # the first of several rows that are one training
