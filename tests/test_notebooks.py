@@ -261,6 +261,12 @@ def injected(path):
     return cell.source.splitlines()[1:]
 
 
+def test_papermill_loads_another_k_from_stored_results(tmp_path):
+    done = papermill(tmp_path / "out.ipynb", "-p", "k", "8")
+    assert done.returncode == 0, done.stderr
+    assert injected(tmp_path / "out.ipynb") == ["k = 8"]
+
+
 def test_papermill_shows_a_part_of_table_3b(tmp_path):
     out = tmp_path / "out.ipynb"
     done = papermill(out, "-p", "k_train", "8", "-y", "k_test: [4, 16]", notebook=chapter("03"))
@@ -280,7 +286,12 @@ def test_papermill_plans_the_published_schedule(tmp_path):
 
 @pytest.mark.parametrize(
     ("parameter", "value", "message"),
-    [("kk", "3", "unknown parameter kk"), ("seed", "x", "seed='x'")],
+    [
+        ("kk", "3", "unknown parameter kk"),
+        ("profile", "cup", "profile='cup'"),
+        ("k", "0", "k=0"),
+        ("seed", "x", "seed='x'"),
+    ],
 )
 def test_papermill_with_a_wrong_parameter_fails_by_name(tmp_path, parameter, value, message):
     done = papermill(tmp_path / "out.ipynb", "-p", parameter, value)

@@ -26,7 +26,7 @@ def start(device: str, threads: int | None, repeats: int) -> None:
     if repeats < 1:
         raise ValueError(f"--repeats {repeats}: give 1 or more")
     torch.set_num_threads(threads or torch.get_num_threads())
-    machine = provenance(torch.device(device), wall_s=0)
+    machine = provenance(torch.device(device))
     print(f"{machine['device']}, CPU threads: {machine['threads']}, repeats: {repeats}, medians", flush=True)
 
 

@@ -126,22 +126,20 @@ class IsolatedDecoder:
 
         A function that gives frame numbers may be called more than once, with other lengths.
         """
-        if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:  # Pillow neither hangs nor crashes
+        if _of_images(path):  # Pillow neither hangs nor crashes
             return decode_frames(path, indices)
         return self.decode_in_child(path, indices)
 
     def decode_in_child(self, path: Path, indices: Indices) -> np.ndarray:
         """As a call, but frames of folders and images too are decoded in the child process."""
         try:
-            if self.backend == "pyav":
-                return self._ask("pyav", path, indices)
+            if self.backend == "pyav" or _of_images(path):
+                return self._ask(self.backend, path, indices)
             reason = self._why_not_decord(path)
             if not reason:
                 try:
                     return self._ask("decord", path, indices)
                 except ValueError as error:
-                    if path.is_dir():  # of images, which both read alike
-                        raise
                     reason = str(error)
             frames = self._instead(path, indices, reason)
             self.by_pyav[path] = reason
@@ -150,7 +148,7 @@ class IsolatedDecoder:
             raise ValueError(f"{path}: {error}") from error
 
     def _why_not_decord(self, path: Path) -> str:
-        if path not in self.by_pyav and path not in self.trusted and not path.is_dir():
+        if path not in self.by_pyav and path not in self.trusted:
             reason = self._child("pyav").ask((path, DOUBTS), self.deadline)
             if reason:
                 return f"decord would misread it: {reason}"
@@ -185,6 +183,10 @@ class IsolatedDecoder:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return IsolatedDecoder, (self.backend, self.deadline)  # a copy starts children of its own
+
+
+def _of_images(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def serve(descriptor: int, backend: Backend) -> None:

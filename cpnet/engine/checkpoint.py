@@ -55,7 +55,7 @@ def load_checkpoint(path: Path, model: nn.Module) -> dict[str, Any]:
     Raises:
         ValueError: weights of another network, or a damaged file; the message names the file.
     """
-    load_weights(path, model)
+    load_weights(path / WEIGHTS, model)
     try:
         return torch.load(path / STATE, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -63,11 +63,6 @@ def load_checkpoint(path: Path, model: nn.Module) -> dict[str, Any]:
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
-    """Read the weights of a checkpoint; errors as of `load_checkpoint`."""
-    load_file(path / WEIGHTS, model)
-
-
-def load_file(path: Path, model: nn.Module) -> None:
     """Read weights from a safetensors file; ValueError if they cannot be read into this network."""
     try:
         load_model(model, str(path), device="cpu")

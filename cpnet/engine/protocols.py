@@ -30,6 +30,9 @@ PAPER_PROTOCOLS = {
     "8x6": "Jester",
 }
 
+THERE_ARE = (
+    f"give clips x crops, such as {', '.join(PAPER_PROTOCOLS)}; crops are one of {', '.join(map(str, NUM_CROPS))}"
+)
 VIEWS_AT_ONCE = 16  # loaded together
 
 
@@ -59,10 +62,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if self.num_clips < 1 or self.num_crops not in NUM_CROPS:
-            raise ValueError(
-                f"protocol '{self.num_clips}x{self.num_crops}': give clips x crops, such as "
-                f"{', '.join(PAPER_PROTOCOLS)}; crops are one of {', '.join(map(str, NUM_CROPS))}"
-            )
+            raise ValueError(f"protocol '{self.num_clips}x{self.num_crops}': {THERE_ARE}")
 
     @classmethod
     def parse(cls, views: str, **options: Any) -> Protocol:
@@ -73,7 +73,7 @@ class Protocol:
         """
         clips, _, crops = views.partition("x")
         if not (clips.isdecimal() and crops.isdecimal()):
-            raise ValueError(f"protocol {views!r}: give clips x crops, such as {', '.join(PAPER_PROTOCOLS)}")
+            raise ValueError(f"protocol {views!r}: {THERE_ARE}")
         return cls(int(clips), int(crops), **options)
 
     def check(self, model: nn.Module) -> None:

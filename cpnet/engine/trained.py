@@ -16,7 +16,7 @@ from cpnet.data.decode import Backend
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import NO_LABEL, Index, Split, Video, read_index
 from cpnet.data.moving_square import CLASSES as TOY_CLASSES
-from cpnet.engine.checkpoint import find_checkpoint, load_file, load_weights
+from cpnet.engine.checkpoint import WEIGHTS, find_checkpoint, load_weights
 from cpnet.engine.folder import CONFIG
 from cpnet.engine.machine import Machine, is_main_process
 from cpnet.engine.protocols import Protocol
@@ -144,7 +144,7 @@ def _stored(path: Path, which: str) -> tuple[dict[str, Any], tuple[str, ...], Ca
         if not file.is_file():
             raise FileNotFoundError(f"{file} is not kept: train it anew, and give the folder in runs/training/")
         classes = TOY_CLASSES if config["data"] == "toy" else class_names(config["data"]["name"])
-        return config, classes, partial(load_file, file)
+        return config, classes, partial(load_weights, file)
     file = path / CONFIG
     if not file.is_file():
         raise FileNotFoundError(f"no {CONFIG} in {path}: give the folder of a training")
@@ -156,7 +156,7 @@ def _stored(path: Path, which: str) -> tuple[dict[str, Any], tuple[str, ...], Ca
     checkpoint = find_checkpoint(path, which)
     if checkpoint is None:
         raise FileNotFoundError(f"no checkpoint in {path} yet: has its training been started?")
-    return config, classes, partial(load_weights, checkpoint)
+    return config, classes, partial(load_weights, checkpoint / WEIGHTS)
 
 
 def _untrained(config: dict[str, Any], num_classes: int) -> nn.Module:

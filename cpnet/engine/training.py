@@ -43,6 +43,11 @@ class Training(ABC):
         return hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).hexdigest()[:10]
 
     @property
+    def folder(self) -> Path:
+        """Folder of the training: what is trained, checkpoints, curves; rows of tables that are it share it."""
+        return results.runs_folder() / "training" / f"{self.config['model']}-seed{self.seed}-{self.run_id}"
+
+    @property
     def keeps_weights(self) -> bool:
         """Whether trained weights are stored beside the record."""
         return True

@@ -178,8 +178,8 @@ class VideoTraining(Training):
         return create_for_clips(self.network.name, longest, num_classes=num_classes, seed=self.seed, **arguments)
 
     def measure(self, machine: Machine) -> tuple[Record, nn.Module]:
-        """Train in `machine.folder`, going on from where an interrupted training has stopped, and test."""
-        folder = machine.folder or results.runs_folder() / "training" / self.run_id
+        """Train in `machine.folder`, or in `folder`, going on from where an interrupted one has stopped, and test."""
+        folder = machine.folder or self.folder
         accelerator = machine.accelerator(self.recipe.precision)
         train_index, val_index = (self.index(split, machine) for split in SPLITS)
         test_index = self._test_index(machine)

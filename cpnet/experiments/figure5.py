@@ -23,7 +23,7 @@ FOLDER = results.COMMITTED / "correspondences"
 
 def write(dataset: str, frame: pd.DataFrame, folder: Path = FOLDER) -> None:
     """Store what `measure` and `robustness` said of a network."""
-    origin = results.provenance(torch.device("cpu"), 0.0)
+    origin = results.provenance(torch.device("cpu"))
     text = frame.assign(dataset=dataset, commit=origin["commit"], torch=origin["versions"]["torch"])
     write_atomically(folder / f"{dataset}.csv", text.to_csv(index=False, float_format="%.4g").encode())
 

@@ -56,9 +56,8 @@ class Run:
         return [Run("pretrain", need.config["model"], self.profile, need) for need in self.training.needs]
 
     def folder(self) -> Path:
-        """Folder of the training: what is trained, checkpoints, curves; rows that are one training share it."""
-        name = f"{self.training.config['model']}-seed{self.seed}-{self.run_id}"
-        return results.runs_folder() / "training" / name
+        """Folder of the training."""
+        return self.training.folder
 
     def stored(self, roots: tuple[Path, ...] | None = None) -> Path | None:
         """JSON file of the result, locally or in the repository if no `roots` are given."""
