@@ -151,16 +151,6 @@ def curves(records: Sequence[Record]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*FIELDS[:4], "epoch", "val_top1"])
 
 
-def per_class(records: Sequence[Record]) -> pd.DataFrame:
-    """One line a class of a run: table, row, profile, seed, label, and top-1 of the main test in percent."""
-    lines = [
-        _labels(record) | {"label": label, "value": value}
-        for record in records
-        for label, value in enumerate(record["metrics"]["val_per_class"])
-    ]
-    return pd.DataFrame(lines, columns=[*FIELDS[:4], "label", "value"]).astype({"value": float})
-
-
 def _labels(record: Record) -> dict[str, Any]:
     return {name: record[name] for name in FIELDS[:4]}
 
@@ -172,8 +162,8 @@ def origins(records: Sequence[Record]) -> pd.DataFrame:
     return frame.assign(commit=frame["commit"].astype("string").str[:10])
 
 
-def provenance(device: torch.device, wall_s: float = 0.0) -> dict[str, Any]:
-    """Where a number comes from: commit, versions, device, duration, time."""
+def provenance(device: torch.device) -> dict[str, Any]:
+    """Where a number comes from: commit, versions, device, time."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "commit": _git("rev-parse", "HEAD"),
@@ -181,7 +171,6 @@ def provenance(device: torch.device, wall_s: float = 0.0) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy")}},
         "device": f"{device.type}: {name}",
         "threads": torch.get_num_threads(),
-        "wall_s": round(wall_s, 1),
         "finished": now(),
     }
 

@@ -13,9 +13,7 @@ from cpnet.progress import progress_bar
 CHUNK = 64  # frames decoded at once, which bounds memory
 
 
-def check_videos(
-    videos: Sequence[Video], root: Path, read: IsolatedDecoder, *, jobs: int = 2, progress: bool = True
-) -> list[Problem]:
+def check_videos(videos: Sequence[Video], root: Path, read: IsolatedDecoder, *, jobs: int = 2) -> list[Problem]:
     """Decode every frame of every video; a decoder that hangs or crashes costs its process, not the check.
 
     Args:
@@ -38,7 +36,7 @@ def check_videos(
 
     with ThreadPoolExecutor(jobs) as pool:  # each thread has a decoder of its own
         found = pool.map(screen, videos)
-        bar = progress_bar(progress, iterable=found, total=len(videos), desc="videos", unit="video")
+        bar = progress_bar(True, iterable=found, total=len(videos), desc="videos", unit="video")
         return [problem for problem in bar if problem is not None]
 
 

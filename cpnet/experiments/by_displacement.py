@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from cpnet import results
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.claims import Measured
 from cpnet.experiments.correspondences import filmed, validation_clips
 from cpnet.experiments.gains import decided_by
-from cpnet.experiments.run import Run, records
+from cpnet.experiments.run import Run, load
 from cpnet.standins.truth import largest_step
 
 
@@ -38,7 +37,7 @@ def by_displacement(runs: Sequence[Run], parts: int = 4) -> pd.DataFrame:
         One line a run and part: row, seed, px (median of the part), top1 in percent.
     """
     columns = ["row", "seed", "px", "top1"]
-    frame = results.measurements(records(runs))
+    frame = load(runs)
     hits = {row: Measured(row).right(frame) for row in dict.fromkeys(run.row for run in runs)}
     counts = {len(right) for of_seed in hits.values() for right in of_seed.values()}
     if not counts:

@@ -266,16 +266,10 @@ def yes_or_no(holds: bool, evidence: str) -> Verdict:
     return Verdict("holds" if holds else "does not hold", evidence)
 
 
-def summarise(outcomes: Sequence[str]) -> str:
-    """The outcome of several: the worst of them, and partly run where some hold and the others are not run."""
-    found = set(outcomes) or {"not run"}
-    if found == {"holds", "not run"}:
-        return "partly run"
-    return next(o for o in ("does not hold", "undecided", "partly run", "not run", "holds") if o in found)
-
-
 def all_hold(verdicts: Sequence[Verdict]) -> Verdict:
-    """One verdict on several comparisons, as `summarise` has it: how many hold, and the evidence of all."""
-    outcomes = [verdict.outcome for verdict in verdicts]
+    """One verdict on several comparisons, the worst; partly run where some hold and the others are not run."""
+    outcomes = [verdict.outcome for verdict in verdicts] or ["not run"]
+    worst = next(o for o in ("does not hold", "undecided", "partly run", "not run", "holds") if o in outcomes)
+    said = "partly run" if set(outcomes) == {"holds", "not run"} else worst
     evidence = "; ".join(dict.fromkeys(verdict.evidence for verdict in verdicts))
-    return Verdict(summarise(outcomes), f"{outcomes.count('holds')} of {len(outcomes)} hold; {evidence}")
+    return Verdict(said, f"{outcomes.count('holds')} of {len(verdicts)} hold; {evidence}")

@@ -21,6 +21,7 @@ from cpnet.data.transforms import normalise, view
 from cpnet.engine.protocols import changed
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.intervals import SIDE
+from cpnet.experiments.kinetics_rows import K_VALUES
 from cpnet.experiments.run import Run
 from cpnet.models.look import Look, block_sums, cp_modules, look, propose
 from cpnet.models.resnet import CPNet, ResNet
@@ -31,7 +32,6 @@ from cpnet.standins.canvas import Film
 from cpnet.standins.truth import BACKGROUND, Truth, truth
 from cpnet.standins.write import Clip, clips_of, film_of
 
-K_VALUES = (1, 2, 4, 8, 16, 32)
 REPLACED = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of the proposals that are drawn at random
 GROUPS = ("moving things", "all")
 WON_MORE = "wins of a true one, less those of a false one"
@@ -129,9 +129,7 @@ def change(seen: Look, true: Truth) -> list[tuple[str, str, float]]:
     return [("all", CHANGE, float(np.log(changed[moving].mean() / changed[~moving].mean())))]
 
 
-def measure(
-    run: Run, baseline: Run, videos: int = 100, epochs: Sequence[str] = (), progress: bool = True
-) -> pd.DataFrame:
+def measure(run: Run, baseline: Run, videos: int = 100, epochs: Sequence[str] = ()) -> pd.DataFrame:
     """Means over videos, and halves of their 95 % intervals, of what `shares` and `change` say of each CP module.
 
     Features are those of the trained network; of itself after some of its epochs; as its training began; and those that
@@ -149,7 +147,7 @@ def measure(
     earlier["untrained"] = cast(CPNet, training.create_model())
     (first, *_, last), places = zip(*((name, place) for name, place, _ in cp_modules(net)), strict=True)
     lines: list[tuple[object, ...]] = []
-    films = progress_bar(progress, iterable=scenes(training, videos), total=videos, desc="films", unit="film")
+    films = progress_bar(True, iterable=scenes(training, videos), total=videos, desc="films", unit="film")
     for video, scene in enumerate(films):
         clip = normalise(scene.clip)
         truths: dict[tuple[int, int], Truth] = {}
@@ -177,12 +175,12 @@ def measure(
 
 
 @torch.no_grad()
-def robustness(run: Run, baseline: Run, videos: int = 200, progress: bool = True) -> pd.DataFrame:
+def robustness(run: Run, baseline: Run, videos: int = 200) -> pd.DataFrame:
     """Top-1 of CPNet where a share of all proposals is drawn at random, and its gain over C2D; as `measure` has it."""
     assert isinstance(run.training, VideoTraining)
     net, plain = cast(CPNet, run.trained().model), baseline.trained().model
     lines: list[tuple[object, ...]] = []
-    films = progress_bar(progress, iterable=scenes(run.training, videos), total=videos, desc="films", unit="film")
+    films = progress_bar(True, iterable=scenes(run.training, videos), total=videos, desc="films", unit="film")
     for video, scene in enumerate(films):
         clip = normalise(scene.clip)[None]
         floor = 100.0 * (int(plain(clip).argmax()) == scene.label)

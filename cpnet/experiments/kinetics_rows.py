@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pandas as pd
 
-from cpnet import results
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
@@ -59,8 +58,12 @@ def by_what_decides(runs: Sequence[Run]) -> pd.DataFrame:
     Means over classes; mean ± deviation over seeds. Classes of the real data set are not so divided.
     """
     kinds = class_table("kinetics")["decided by"].tolist()
-    found = results.per_class(records([run for run in runs if run.profile != "paper"]))
-    found["kind"] = [kinds[label] for label in found["label"]]
+    per_class = [
+        (record["row"], record["seed"], kinds[label], value)
+        for record in records([run for run in runs if run.profile != "paper"])
+        for label, value in enumerate(record["metrics"]["val_per_class"])
+    ]
+    found = pd.DataFrame(per_class, columns=["row", "seed", "kind", "value"]).astype({"value": float})
     lines = {}
     for row in dict.fromkeys(run.row for run in runs):
         ours = found[found["row"] == row]

@@ -160,11 +160,11 @@ def _span(effects: Sequence[Effect]) -> tuple[float, float]:
     return min(values, default=0.0) - margin, max(values, default=1.0) + margin
 
 
-def film(frames: np.ndarray, alternative: str, scale: int = 4, seconds: float = 0.3) -> str:
+def film(frames: np.ndarray, alternative: str) -> str:
     """A moving picture of frames (T, H, W, 3), uint8; a still one, the first frame, where motion is unwanted."""
-    pictures = [Image.fromarray(frame).resize((scale * frame.shape[1], scale * frame.shape[0])) for frame in frames]
+    pictures = [Image.fromarray(frame).resize((4 * frame.shape[1], 4 * frame.shape[0])) for frame in frames]
     moving, still = BytesIO(), BytesIO()
-    pictures[0].save(moving, "GIF", save_all=True, append_images=pictures[1:], duration=int(1000 * seconds), loop=0)
+    pictures[0].save(moving, "GIF", save_all=True, append_images=pictures[1:], duration=300, loop=0)
     pictures[0].save(still, "PNG")
     gif, png = (base64.b64encode(data.getvalue()).decode() for data in (moving, still))
     source = f'<source media="(prefers-reduced-motion: reduce)" srcset="data:image/png;base64,{png}">'

@@ -17,9 +17,7 @@ BLOCK_ELEMENTS = {"cpu": 2**21, "cuda": 2**26}
 GROUP, WIDE = 8, 2048  # rows of so many columns are searched by the maxima of groups
 
 
-def correspondence_proposals(
-    x: Tensor, k: int, *, ties: Ties = "random", generator: torch.Generator | None = None, seeds: Tensor | None = None
-) -> Tensor:
+def correspondence_proposals(x: Tensor, k: int, *, ties: Ties = "random", seeds: Tensor | None = None) -> Tensor:
     """Propose, for every position, its k nearest positions of the other frames by L2 distance of features.
 
     Neighbours whose distances differ by no more than the rounding of the computation are ties. When ties straddle the
@@ -29,7 +27,6 @@ def correspondence_proposals(
         x: features (B, C, T, H, W); at least two frames.
         k: number of proposals per position, at most (T - 1) * H * W.
         ties: how equally near positions are chosen between.
-        generator: source of the seeds, on the device of `x`; torch's default one if None.
         seeds: (B,) int64, seeds of each clip's random choices, which depend on nothing else; drawn if None.
 
     Returns:
@@ -40,7 +37,7 @@ def correspondence_proposals(
     """
     _check(x, k, ties)
     if ties == "random" and seeds is None:
-        seeds = torch.randint(2**63 - 1, (len(x),), generator=generator, device=x.device)
+        seeds = torch.randint(2**63 - 1, (len(x),), device=x.device)
     return _search(x.detach(), k, seeds if ties == "random" else None)
 
 

@@ -50,7 +50,7 @@ def test_damaged_files_and_a_hanging_decoder_are_named(tmp_path, backend):
     os.mkfifo(tmp_path / "hang.mp4")  # opening it never returns
     good = [tmp_path / name for name in ("good.mp4", "good.webm", "good")]
     videos = [Video(path.name, path, 0) for path in [*good[:2], tmp_path / "hang.mp4", *bad, good[2]]]
-    problems = check_videos(videos, tmp_path, IsolatedDecoder(backend, deadline=5), progress=False)
+    problems = check_videos(videos, tmp_path, IsolatedDecoder(backend, deadline=5))
     reasons = {problem.path: problem.reason for problem in problems}
     assert reasons.pop("hang.mp4") == "not decoded within 5 seconds"
     assert not set(reasons) & {path.name for path in good}
@@ -110,7 +110,7 @@ def test_the_command_writes_a_list_that_indexes_honour(tmp_path, capsys):
 
 def test_no_process_is_refused(tmp_path):
     with pytest.raises(ValueError, match="give at least one process"):
-        check_videos([Video("a", tmp_path / "a.mp4", 0)], tmp_path, IsolatedDecoder(), jobs=0, progress=False)
+        check_videos([Video("a", tmp_path / "a.mp4", 0)], tmp_path, IsolatedDecoder(), jobs=0)
 
 
 def test_quarantine_lists_are_read_as_written(tmp_path):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from cpnet.engine import evaluate
+from cpnet.engine.evaluate import evaluate
 from cpnet.engine.machine import Machine
 from cpnet.engine.toy_training import Schedule, train
 

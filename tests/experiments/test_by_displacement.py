@@ -40,7 +40,6 @@ def test_parts_hold_what_moves_as_far(monkeypatch, runs, steps):
     right = {"c2d_step12": far, "cpnet_step12": ~far}
     lines = [("table3d", row, "cpu", 0, "", "val_top1", 0.0, right[row]) for row in ROWS]
     columns = ["table", "row", "profile", "seed", "protocol", "metric", "value", "right"]
-    monkeypatch.setattr(by_displacement.results, "measurements", lambda _: pd.DataFrame(lines, columns=columns))
-    monkeypatch.setattr(by_displacement, "records", lambda runs: [])
+    monkeypatch.setattr(by_displacement, "load", lambda runs: pd.DataFrame(lines, columns=columns))
     found = by_displacement.by_displacement(runs, parts=2).set_index("row")["top1"]
     assert found["c2d_step12"].tolist() == [0, 100] and found["cpnet_step12"].tolist() == [100, 0]

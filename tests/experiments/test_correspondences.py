@@ -131,10 +131,10 @@ def test_from_first_to_last_is_said_only_of_clips_that_have_both(training, monke
         return [] if seen.module in missing else [("all", CHANGE, values[seen.module])]
 
     monkeypatch.setattr(correspondences, "change", told)
-    found = correspondences.measure(stored, stored, videos=2, progress=False)
+    found = correspondences.measure(stored, stored, videos=2)
     assert found[found["module"] == BETWEEN]["mean"].tolist() == [2.0]
     missing.add("res4.1")
-    found = correspondences.measure(stored, stored, videos=2, progress=False)
+    found = correspondences.measure(stored, stored, videos=2)
     assert BETWEEN not in set(found["module"])
 
 
@@ -157,10 +157,7 @@ def test_what_is_measured_of_a_network_is_stored_and_judged(training, tmp_path, 
         def trained(self):
             return self
 
-    parts = [
-        f(Stored(net), Stored(plain), videos=6, progress=False)
-        for f in (correspondences.measure, correspondences.robustness)
-    ]
+    parts = [f(Stored(net), Stored(plain), videos=6) for f in (correspondences.measure, correspondences.robustness)]
     figure5.write("jester", pd.concat(parts), tmp_path)
     stored = figure5.load(tmp_path)
     assert set(stored["features"]) == {"trained", "untrained", "C2D"} and set(stored["dataset"]) == {"jester"}

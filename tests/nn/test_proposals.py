@@ -135,6 +135,12 @@ def test_no_gradient_and_no_change_of_the_features():
 # Ties
 
 
+def drawn(seed, x, k):
+    """Proposals whose random choices begin with a seed of torch's generator."""
+    torch.manual_seed(seed)
+    return correspondence_proposals(x, k)
+
+
 def few_ties(queries=1000):
     """Frame 0: equal queries. Frame 1: two near positions, six at one larger distance, the rest are farther."""
     features = 10 + torch.arange(queries).double()
@@ -152,7 +158,7 @@ def test_ties_on_a_flat_map_are_uniform_over_positions(monkeypatch):
 
     monkeypatch.setattr(torch, "rand", refuse)
     H, W, k, clips = 4, 5, 3, 200
-    indices = correspondence_proposals(torch.zeros(clips, 2, 2, H, W), k, generator=seeded(0))
+    indices = drawn(0, torch.zeros(clips, 2, 2, H, W), k)
     for frame in (0, 1):
         chosen = indices[:, frame * H * W : (frame + 1) * H * W] - (1 - frame) * H * W
         counts = torch.bincount(chosen.flatten(), minlength=H * W)
@@ -165,7 +171,7 @@ def test_ties_on_a_flat_map_are_uniform_over_positions(monkeypatch):
 
 def test_few_tied_columns_are_chosen_uniformly_and_nearer_ones_always():
     x, near, tied = few_ties()
-    indices = correspondence_proposals(x, 4, generator=seeded(0))[0, :1000] - 1000  # (queries, k)
+    indices = drawn(0, x, 4)[0, :1000] - 1000  # (queries, k)
     assert (indices[:, :2] == near).all()
     counts = (indices[:, 2:, None] == tied).sum((0, 1))
     assert counts.sum() == 2 * 1000
@@ -176,13 +182,13 @@ def test_few_tied_columns_are_chosen_uniformly_and_nearer_ones_always():
 @pytest.mark.parametrize("flat", [True, False], ids=["flat", "few"])
 def test_tied_choices_of_two_queries_are_independent(flat):
     if flat:
-        indices = correspondence_proposals(torch.zeros(1600, 1, 2, 2, 2), 1, generator=seeded(1))  # (clips, N, 1)
+        indices = drawn(1, torch.zeros(1600, 1, 2, 2, 2), 1)  # (clips, N, 1)
         first, second = indices[:, 0, 0] - 4, indices[:, 1, 0] - 4
     else:
         features = 10 + torch.arange(400).double()
         features[:4] = 1
         x = torch.stack([torch.zeros_like(features), features])[None, None, :, None]  # (1, 1, T, 1, W)
-        choices = torch.cat([correspondence_proposals(x, 1, generator=seeded(s))[0, :400, 0] for s in range(8)]) - 400
+        choices = torch.cat([drawn(s, x, 1)[0, :400, 0] for s in range(8)]) - 400
         first, second = choices[::2], choices[1::2]
     counts = torch.bincount(4 * first + second, minlength=16)
     assert chi2_of_choices(counts, 1600, 1) < CHI2_999[15]
@@ -215,15 +221,15 @@ def test_small_but_real_differences_are_not_ties():
     W = 200
     features = 1 + 1e-5 * torch.arange(W, 0, -1)
     x = torch.stack([torch.zeros(W), features])[None, None, :, None]  # (1, 1, T, 1, W)
-    indices = correspondence_proposals(x, 3, generator=seeded(0))[0, :W]
+    indices = drawn(0, x, 3)[0, :W]
     assert torch.equal(indices.sort(1).values, W + torch.arange(W - 3, W).expand(W, 3))
 
 
 def test_same_seed_same_draws():
     x = torch.zeros(2, 3, 3, 4, 4)
-    first = correspondence_proposals(x, 4, generator=seeded(3))
-    assert torch.equal(first, correspondence_proposals(x, 4, generator=seeded(3)))
-    assert not torch.equal(first, correspondence_proposals(x, 4, generator=seeded(4)))
+    first = drawn(3, x, 4)
+    assert torch.equal(first, drawn(3, x, 4))
+    assert not torch.equal(first, drawn(4, x, 4))
 
 
 def test_default_generator_is_the_global_one():
