@@ -1,9 +1,14 @@
 """Inputs and weights that several tests share."""
 
+import itertools
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import torch
+import torch.nn.functional as F
 from safetensors import safe_open
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -43,3 +48,30 @@ def read_scores(path):
     with safe_open(path, "pt") as file:
         texts = json.loads(file.metadata()["cpnet_scores"])
         return file.get_tensor("scores"), texts["ids"], file.get_tensor("labels").tolist(), texts["classes"]
+
+
+def stop_after(steps):
+    """A loss that interrupts the training in the step after `steps`."""
+    cross_entropy, calls = F.cross_entropy, itertools.count(1)
+
+    def stop(*arguments):
+        if next(calls) > steps:
+            raise KeyboardInterrupt
+        return cross_entropy(*arguments)
+
+    return stop
+
+
+def in_two_processes(script, *arguments, beside):
+    """Run a script in two processes; it can import the test file `beside`, and has its arguments in sys.argv[1:]."""
+    script += "\nfrom cpnet.engine.machine import leave_processes\nleave_processes()\n"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
+    command += [sys.executable, "-c", script, *map(str, arguments)]
+    places = os.pathsep.join([os.path.dirname(beside), os.path.dirname(__file__), *sys.path])
+    subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": places})
+
+
+def dump_dom(page, profile, *options):
+    """A page, a file, as a headless browser has it once its scripts have run."""
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", *options]
+    return subprocess.run([*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=180).stdout

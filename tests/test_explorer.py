@@ -3,13 +3,12 @@
 import base64
 import json
 import re
-import subprocess
 import zlib
 
 import numpy as np
 import pytest
 import torch
-from helpers import BROWSER, fill_randomly
+from helpers import BROWSER, dump_dom, fill_randomly
 from made_jester import make_jester
 from made_runs import video
 
@@ -117,22 +116,8 @@ document.body.append(Object.assign(document.createElement("pre"), { id: "said", 
 def test_clicks_and_keys_show_what_the_package_computes(shown, tmp_path):
     net, clip, truths, data, attending = shown
     (tmp_path / "page.html").write_text(page([data], "", alone=True) + OPERATE)
-    quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    command = [
-        BROWSER,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        *quiet,
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ]
-    command += [
-        "--window-size=1000,800",
-        "--virtual-time-budget=20000",
-        "--dump-dom",
-        (tmp_path / "page.html").as_uri(),
-    ]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    options = "--window-size=1000,800", "--virtual-time-budget=20000"
+    dom = dump_dom(tmp_path / "page.html", tmp_path / "profile", *options)
     first, clicked, moved, plain, status, heat, arrows = json.loads(re.search(r'<pre id="said">(.*?)</pre>', dom)[1])
 
     def expected(module, place, k):

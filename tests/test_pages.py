@@ -5,10 +5,9 @@ import importlib.resources
 import json
 import re
 import shutil
-import subprocess
 
 import pytest
-from helpers import BROWSER, BROWSERS
+from helpers import BROWSER, BROWSERS, dump_dom
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from cpnet import results
@@ -54,9 +53,7 @@ def test_a_page_is_accessible_and_fits_a_phone(page, site):
     rules = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text()
     check = file.with_name("check.html")
     check.write_text(CHECK % (file.name, PHONE, json.dumps(rules).replace("</", "<\\/")))
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
-    command += [f"--user-data-dir={site.parent / 'profile'}", "--virtual-time-budget=60000", "--dump-dom"]
-    shown = subprocess.run([*command, check.as_uri()], capture_output=True, text=True, timeout=180).stdout
+    shown = dump_dom(check, site.parent / "profile", "--allow-file-access-from-files", "--virtual-time-budget=60000")
     said = json.loads(html.unescape(re.search(r'<pre id="found">(.*?)</pre>', shown, re.DOTALL)[1]))
     assert said["found"] == []
     assert said["width"] <= PHONE

@@ -1,16 +1,13 @@
 """Training by two processes, against one process, and against two groups whose gradients are averaged by hand."""
 
 import copy
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import fill_randomly
+from helpers import fill_randomly, in_two_processes, stop_after
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from cpnet.data.layouts import Index, Video
@@ -96,35 +93,17 @@ def in_each_process(out):
         fit("c2d_resnet18", "live", out / f"folder-c2d_resnet18-live-{rank}")  # that of process 1 is empty
 
 
-def stop_after(steps):
-    cross_entropy, done = F.cross_entropy, []
-
-    def stop(*arguments):
-        done.append(1)
-        if len(done) > steps:
-            raise KeyboardInterrupt
-        return cross_entropy(*arguments)
-
-    return stop
-
-
 SCRIPT = """
 import sys; from pathlib import Path
-sys.path[:0] = sys.argv[1:3]
 import test_distributed
-from cpnet.engine.machine import leave_processes
-test_distributed.in_each_process(Path(sys.argv[3]))
-leave_processes()
+test_distributed.in_each_process(Path(sys.argv[1]))
 """
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("distributed")
-    here = os.path.dirname(__file__)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
-    command += [sys.executable, "-c", SCRIPT, here, os.path.dirname(here), str(folder)]
-    subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    in_two_processes(SCRIPT, folder, beside=__file__)
     return folder
 
 

@@ -1,13 +1,11 @@
 """Scores of videos over views, in one process and in several."""
 
 import math
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
+from helpers import in_two_processes
 from torch import nn
 
 from cpnet.data.decode import decode_frames
@@ -145,25 +143,19 @@ def test_top5_by_brute_force_and_with_few_classes():
 
 SCRIPT = """
 import sys; from pathlib import Path
-sys.path[:0] = sys.argv[1:3]
 import torch
 from accelerate import Accelerator
-from cpnet.engine.machine import leave_processes
 from test_evaluate import QUIET, make_model, make_views, score_videos
 accelerator = Accelerator(cpu=True)
-views = make_views(Path(sys.argv[3]), num_clips=2)
+views = make_views(Path(sys.argv[1]), num_clips=2)
 scores = score_videos(make_model(), views, QUIET, accelerator)
-torch.save(scores, f"{sys.argv[4]}/{accelerator.process_index}-{accelerator.num_processes}.pt")
-leave_processes()
+torch.save(scores, f"{sys.argv[1]}/{accelerator.process_index}-{accelerator.num_processes}.pt")
 """
 
 
 def test_two_processes_score_each_video_once(tmp_path):
     make_views(tmp_path)
-    here = os.path.dirname(__file__)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
-    command += [sys.executable, "-c", SCRIPT, here, os.path.dirname(here), str(tmp_path), str(tmp_path)]
-    subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    in_two_processes(SCRIPT, tmp_path, beside=__file__)
     alone = score_videos(make_model(), make_views(tmp_path, num_clips=2), QUIET)
     for process in (0, 1):
         found = torch.load(tmp_path / f"{process}-2.pt", weights_only=True)

@@ -18,39 +18,28 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from helpers import stop_after
+from made_jester import make_jester
 from safetensors.torch import load_file
 from tqdm import tqdm
 
 from cpnet.data.decode import decode_frames
-from cpnet.data.layouts import Index, Video
+from cpnet.data.layouts import read_index
 from cpnet.data.videos import TrainingClips
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint
 from cpnet.engine.machine import Machine
 from cpnet.engine.recipe import Phase, Recipe
 from cpnet.engine.train import train
 from cpnet.models import create_model
-from cpnet.standins.encode import write_jpegs
 
 N, CLASSES = 12, 3
 TWO_PHASES = (Phase(epochs=2, num_frames=3, frame_step=1, lr=0.02), Phase(1, 4, 1, 0.005, freeze_bn=True))
 RECIPE = Recipe(TWO_PHASES, batch_size=4, decay_epochs=1)
 
 
-def make_index(root):
-    videos = [Video(str(i), root / str(i), i % CLASSES) for i in range(N)]
-    for i, video in enumerate(videos):
-        if not video.path.exists():
-            colour = 80 * np.eye(CLASSES)[i % CLASSES] + 60
-            noise = np.random.RandomState(i).randint(0, 60, (6, 24, 24, 3))
-            write_jpegs(video.path, (noise + colour).astype(np.uint8))
-    return Index("jester", "train", ("a", "b", "c"), videos)
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("videos")
-    make_index(folder)
-    return folder
+    return make_jester(tmp_path_factory.mktemp("videos") / "data", train=N, val=0)
 
 
 def make_model():
@@ -60,7 +49,7 @@ def make_model():
 
 def fit(root, folder, recipe=RECIPE, model=None, **options):
     model = model or make_model()
-    index = make_index(root)
+    index = read_index("jester", root, "train")
 
     def clips(phase):
         return TrainingClips(
@@ -120,18 +109,6 @@ def test_a_finished_training_is_not_trained_again(root, tmp_path):
     model, history = fit(root, tmp_path)
     again, same_history = fit(root, tmp_path, model=make_model())
     assert same(model, again) and same_history == history
-
-
-def stop_after(steps):
-    """A loss that interrupts the training in the step after `steps`."""
-    cross_entropy, calls = torch.nn.functional.cross_entropy, itertools.count(1)
-
-    def stop(*arguments):
-        if next(calls) > steps:
-            raise KeyboardInterrupt
-        return cross_entropy(*arguments)
-
-    return stop
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 7, 8])
@@ -208,10 +185,10 @@ def test_the_best_checkpoint_is_that_of_the_best_epoch(root, tmp_path):
 
 
 def test_damaged_videos_are_replaced_and_counted(tmp_path):
-    make_index(tmp_path / "videos")
-    for file in (tmp_path / "videos" / "3").iterdir():
+    root = make_jester(tmp_path / "data", train=N, val=0)
+    for file in (root / "20bn-jester-v1" / "3").iterdir():
         file.write_bytes(b"damaged")
-    _, history = fit(tmp_path / "videos", tmp_path / "run")
+    _, history = fit(root, tmp_path / "run")
     assert [e["substituted"] for e in history] == [1, 1, 1]
 
 

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from helpers import stop_after
 from made_jester import CLASSES, make_jester
 from made_runs import SHORT, video
 
@@ -82,20 +83,11 @@ def test_the_record_is_what_the_network_scores(root, roots):
 def test_an_interrupted_run_goes_on_and_a_finished_one_can_be_run_again(root, roots, monkeypatch):
     whole, _ = execute(make_training(), quiet(root, folder=roots[0] / "whole"))
     again = quiet(root, folder=roots[0] / "stopped", rerun=True)
-    steps = []
-
-    def stop(*arguments):
-        steps.append(1)
-        if len(steps) == 3:
-            raise KeyboardInterrupt
-        return cross_entropy(*arguments)
-
-    cross_entropy = torch.nn.functional.cross_entropy
+    steps, cross_entropy = [], torch.nn.functional.cross_entropy
     with monkeypatch.context() as patched:
-        patched.setattr(torch.nn.functional, "cross_entropy", stop)
+        patched.setattr(torch.nn.functional, "cross_entropy", stop_after(2))
         with pytest.raises(KeyboardInterrupt):
             execute(make_training(), again)
-    steps.clear()
     monkeypatch.setattr(torch.nn.functional, "cross_entropy", lambda *a: steps.append(1) or cross_entropy(*a))
     resumed, _ = execute(make_training(), again)
     assert len(steps) == 2  # of the second epoch
@@ -233,17 +225,9 @@ def test_a_run_in_two_phases_says_what_was_right_after_the_first(root, roots, mo
     assert whole["right"]["val_top1_phase1"] == alone["right"]["val_top1"] and "val_top1_phase2" not in whole["right"]
     assert whole["metrics"]["val_top1_phase1"] == alone["metrics"]["val_top1"]
 
-    clips, cross_entropy = [], torch.nn.functional.cross_entropy
-
-    def stop(logits, labels):
-        clips.append(len(labels))
-        if sum(clips) == 8 * 3 + 4:  # a step into the second epoch of the second phase
-            raise KeyboardInterrupt
-        return cross_entropy(logits, labels)
-
     again = quiet(root, folder=roots[0] / "stopped")
     with monkeypatch.context() as patched:
-        patched.setattr(torch.nn.functional, "cross_entropy", stop)
+        patched.setattr(torch.nn.functional, "cross_entropy", stop_after(6))  # in the last epoch
         with pytest.raises(KeyboardInterrupt):
             execute(training, again)
     resumed, _ = execute(training, again)

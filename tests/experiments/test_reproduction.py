@@ -1,13 +1,10 @@
 """Runs of toy nets and of networks on videos: loaded where they are stored, trained where they are not."""
 
 import dataclasses
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
+from helpers import in_two_processes
 from made_jester import make_jester
 from made_runs import QUIET, SHORT, reproduce, toy, video
 from safetensors.torch import load_file
@@ -191,24 +188,17 @@ def test_a_deleted_result_is_trained_again(root, roots):
 
 
 SCRIPT = """
-import sys
-sys.path[:0] = sys.argv[1:3]
 from made_runs import VideoData, reproduce, video
 from cpnet.standins import Spec
-from cpnet.engine.machine import leave_processes
 specs = [Spec("jester", 27, 27, 32, seed) for seed in (0, 1)]
 runs = [video(profile="smoke", seed=s.seed, data=VideoData("jester", size=32, rendered=s)) for s in specs]
 reproduce(runs, budget=600)
-leave_processes()
 """
 
 
 def test_two_processes_render_train_and_store_once(roots, tmp_path):
     """The second stand-in is rendered when both are under way: the other process has to wait for it."""
-    here = Path(__file__).parent
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([*launch, sys.executable, "-c", SCRIPT, str(here), str(here.parent)], check=True, env=environment)
+    in_two_processes(SCRIPT, beside=__file__)
     records = [results.read(path) for path in roots[0].rglob("*.json")]
     assert sorted(record["seed"] for record in records) == [0, 1]
     assert all(record["provenance"]["processes"] == 2 and record["n_scored"] == 27 for record in records)
