@@ -14,7 +14,7 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Inside, no other process is; the lock of a process that dies is gone with it.
+    """Inside, no other process is; the lock of a process that dies is gone with it, if the file system has locks.
 
     Raises:
         ValueError: another process has the lock, and this one is not to wait; the message names the folder.
@@ -25,7 +25,10 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
         held = lock.acquire(blocking=False)
     except Timeout:
         if not wait:
-            raise ValueError(f"another process is working in {folder}: wait for it, or give another folder") from None
+            raise ValueError(
+                f"another process is working in {folder}: wait for it, or give another folder (on a file system "
+                f"without locks, a process that was killed has left {folder / LOCK}: delete it)"
+            ) from None
         print(f"waiting for another process, which is working in {folder}", file=sys.stderr, flush=True)
         held = lock.acquire()
     with held:

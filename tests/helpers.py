@@ -1,7 +1,6 @@
 """Inputs and weights that several tests share."""
 
 import itertools
-import json
 import os
 import shutil
 import subprocess
@@ -9,7 +8,6 @@ import sys
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next((path for name in BROWSERS if (path := shutil.which(name))), None)
@@ -41,13 +39,6 @@ def spread(net, x, training=False):
     logits = torch.cat([net.train(training)(part) for part in parts])
     assert logits.isfinite().all()
     return ((logits.amax(0) - logits.amin(0)).max() / logits.abs().max()).item()
-
-
-def read_scores(path):
-    """Scores, ids, labels and classes of a file that `save_scores` wrote."""
-    with safe_open(path, "pt") as file:
-        texts = json.loads(file.metadata()["cpnet_scores"])
-        return file.get_tensor("scores"), texts["ids"], file.get_tensor("labels").tolist(), texts["classes"]
 
 
 def stop_after(steps):

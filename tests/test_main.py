@@ -8,11 +8,11 @@ import sys
 import pandas as pd
 import pytest
 import torch
-from helpers import read_scores
 from made_jester import make_jester
 from odd_videos import make
 
 from cpnet.__main__ import COMMANDS, main
+from cpnet.engine.scores import read_scores
 from cpnet.experiments.tables import select_runs
 from cpnet.results import REPOSITORY
 

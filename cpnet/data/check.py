@@ -5,12 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cpnet.data.decode import Reader
-from cpnet.data.isolated import IsolatedDecoder
+from cpnet.data.isolated import AT_ONCE, IsolatedDecoder
 from cpnet.data.layouts import Video
 from cpnet.data.quarantine import Problem
 from cpnet.progress import progress_bar
-
-CHUNK = 64  # frames decoded at once, which bounds memory
 
 
 def check_videos(videos: Sequence[Video], root: Path, read: IsolatedDecoder, *, jobs: int = 2) -> list[Problem]:
@@ -18,7 +16,7 @@ def check_videos(videos: Sequence[Video], root: Path, read: IsolatedDecoder, *, 
 
     Args:
         root: folder of the data set; paths of problems are relative to it.
-        read: what decodes; its deadline is for `CHUNK` frames.
+        read: what decodes, `AT_ONCE` frames in a call, which bounds memory.
         jobs: number of processes side by side.
 
     Returns:
@@ -47,12 +45,12 @@ def _reason(path: Path, read: Reader) -> str:
     def first_chunk(n: int) -> range:
         nonlocal length
         length = n
-        return range(min(CHUNK, n))
+        return range(min(AT_ONCE, n))
 
     try:
         read(path, first_chunk)
-        for start in range(CHUNK, length, CHUNK):
-            read(path, range(start, min(start + CHUNK, length)))
+        for start in range(AT_ONCE, length, AT_ONCE):
+            read(path, range(start, min(start + AT_ONCE, length)))
     except Exception as error:  # whatever a damaged file makes a decoder raise is the answer
         return str(error).removeprefix(f"{path}: ") or type(error).__name__
     return ""

@@ -120,7 +120,8 @@ def _decode_with_decord(path: Path, indices: Indices) -> np.ndarray:
         # More threads fail on some webm files. Frames that decord replaces by their neighbours are errors.
         reader = decord.VideoReader(str(path), num_threads=1, fault_tol=0)
         chosen = choose_frames(path, indices, len(reader))
-        return reader.get_batch(chosen).asnumpy()
+        once = sorted(set(chosen))  # to go back is to decode anew from a key frame on
+        return reader.get_batch(once).asnumpy()[np.searchsorted(once, chosen)]
     except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError) as error:
         why = re.sub(r"^\[[\d:]+\] \S+: ", "", str(error).splitlines()[0])  # without time and line of its source
         raise ValueError(f"decord cannot read {path}: {why}") from error

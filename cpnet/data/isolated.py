@@ -1,10 +1,12 @@
 """Decoding in child processes: a decoder that hangs is killed, one that crashes is replaced."""
 
+import math
 import os
 import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -15,7 +17,7 @@ import numpy as np
 
 from cpnet.data.decode import IMAGE_SUFFIXES, Backend, Indices, decode_frames, doubts, load_backend
 
-DEADLINE = 60.0  # seconds
+DEADLINE, AT_ONCE = 60.0, 64  # seconds for so many frames
 DOUBTS = "doubts"  # asks for `doubts` in place of frames
 START_SECONDS = 300.0  # for a child to import what it needs, on a busy machine
 
@@ -107,7 +109,8 @@ class IsolatedDecoder:
 
     Args:
         backend: what reads video files, see `cpnet.data.decode`.
-        deadline: seconds for one call. Then its process is killed, and the video counts as one that cannot be read.
+        deadline: seconds for each 64 frames of a call, or fewer. Then its process is killed, and the video counts as
+            one that cannot be read.
 
     Attributes:
         by_pyav: videos that PyAV has read in place of decord, and why.
@@ -170,16 +173,21 @@ class IsolatedDecoder:
     def _ask(self, backend: Backend, path: Path, indices: Indices) -> np.ndarray:
         child = self._child(backend)
         try:
-            answer = child.ask((path, None if callable(indices) else list(indices)), self.deadline)
+            chosen = None if callable(indices) else list(indices)
+            answer = child.ask((path, chosen), self._seconds(chosen or ()))
             while isinstance(answer, int):  # a length: frames are chosen here, where the caller's random draws are
                 assert callable(indices)
-                answer = child.ask(list(indices(answer)), self.deadline)
+                chosen = list(indices(answer))
+                answer = child.ask(chosen, self._seconds(chosen))
         except BaseException:
             child.kill()  # it waits for frame numbers
             raise
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def _seconds(self, chosen: Sequence[int]) -> float:
+        return self.deadline * max(1, math.ceil(len(set(chosen)) / AT_ONCE))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return IsolatedDecoder, (self.backend, self.deadline)  # a copy starts children of its own

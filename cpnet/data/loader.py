@@ -50,4 +50,6 @@ def evaluation_batches(
     """
     mine = range(process, len(views), processes)
     chosen = [list(mine[i : i + batch_size]) for i in range(0, len(mine), batch_size)]
-    return DataLoader(views, batch_sampler=chosen, num_workers=workers, pin_memory=torch.cuda.is_available())
+    ahead = 1 if workers else None  # views of a video can take hundreds of MB
+    pin = torch.cuda.is_available()
+    return DataLoader(views, batch_sampler=chosen, num_workers=workers, prefetch_factor=ahead, pin_memory=pin)

@@ -57,7 +57,7 @@ def training_clip(
         cut = frames[:, top : top + height, left : left + width]
         if augmentation == "released":
             cut = jitter(cut, generator)
-        clip = _resize(cut, (size, size)).transpose(0, 1)
+        clip = resize(cut, (size, size)).transpose(0, 1)
     if augmentation != "none" and flip_label_map is not None and _uniform(0, 1, generator) < 0.5:
         swapped = flip_label_map.get(label, label)
         if swapped is not None:
@@ -67,7 +67,7 @@ def training_clip(
 
 def view(frames: np.ndarray, crop: Crop, short_side: int) -> Tensor:
     """A view of a test: frames (T, H, W, 3) resized to `short_side`, and cropped; (3, T, S, S), uint8."""
-    clip = _resize(frames, resized(frames.shape[1], frames.shape[2], short_side))
+    clip = resize(frames, resized(frames.shape[1], frames.shape[2], short_side))
     return take(clip, crop).transpose(0, 1)
 
 
@@ -108,7 +108,7 @@ def jitter(frames: np.ndarray, generator: torch.Generator) -> np.ndarray:
     return mixed.astype(np.uint8)
 
 
-def _resize(frames: np.ndarray, size: tuple[int, int]) -> Tensor:
+def resize(frames: np.ndarray, size: tuple[int, int]) -> Tensor:
     """Frames (T, H, W, 3) to (T, 3, *size), bilinear, uint8."""
     tensor = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
     if tensor.shape[2:] == size:

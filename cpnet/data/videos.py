@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cpnet.data.clips import ClipRule, crops, even_clips, random_clip, resized
+from cpnet.data.clips import ClipRule, crops, even_clips, random_clip, resized, take
 from cpnet.data.decode import UNREADABLE, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import FLIP_PAIRS, Index, flip_label_map
-from cpnet.data.transforms import Augmentation, clip_generator, training_clip, view
+from cpnet.data.transforms import Augmentation, clip_generator, resize, training_clip
 
 SUBSTITUTES = 10  # videos tried in place of a damaged one
 
@@ -177,4 +177,5 @@ class EvaluationViews(VideoDataset):
         clips = frames.reshape(self.num_clips, self.num_frames, *frames.shape[1:])
         if self.shuffled:
             clips = clips[:, torch.randperm(self.num_frames, generator=clip_generator(0, 0, i)).numpy()]
-        return torch.stack([view(clip, place, short_side) for clip in clips for place in places])
+        small = [resize(clip, (height, width)) for clip in clips]  # once for all crops
+        return torch.stack([take(clip, place).transpose(0, 1) for clip in small for place in places])

@@ -110,7 +110,7 @@ def score_videos(
             if scores[batch.readable].isnan().any():
                 raise FloatingPointError("the network gives NaN for videos that are read: train in fp32, or slower")
             scores[~batch.readable] = float("nan")
-            found += zip(batch.place.tolist(), scores, strict=True)
+            found += zip(batch.place.tolist(), map(Tensor.clone, scores), strict=True)  # not with all its batch
             bar.update()
     if accelerator.num_processes > 1:
         from accelerate.utils import gather_object  # here and not above: see `Machine.accelerator`

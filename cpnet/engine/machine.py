@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from tyro.conf import Suppress
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+# Processes meet once a test, which takes hours, and some read faster; torchrun ends all if one dies.
+PATIENCE = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Machine:
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # in a notebook its import warns about progress bars
-            from accelerate import Accelerator
+            from accelerate import Accelerator, InitProcessGroupKwargs
             from accelerate.state import AcceleratorState
 
         device = torch.device(self.device)
@@ -73,7 +77,11 @@ class Machine:
             torch.cuda.set_device(device)
         # Trainings in one process may differ in precision, and in device.
         AcceleratorState._reset_state(reset_partial_state=not in_process_group())
-        return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision(precision))
+        return Accelerator(
+            cpu=device.type == "cpu",
+            mixed_precision=mixed_precision(precision),
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+        )
 
 
 def is_main_process() -> bool:
@@ -84,6 +92,15 @@ def is_main_process() -> bool:
 def in_process_group() -> bool:
     """Whether this process has joined others that torchrun has started."""
     return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def check_alike(what: str, found: object, remedy: str) -> None:
+    """In each of several processes: ValueError if not all have found the same, which the message shows."""
+    from accelerate.utils import gather_object  # here and not above: see `Machine.accelerator`
+
+    every = gather_object([found])
+    if any(other != every[0] for other in every):
+        raise ValueError(f"processes found {what} {every}: {remedy}")
 
 
 def leave_processes() -> None:

@@ -2,14 +2,18 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from cpnet.data.layouts import Index
+from cpnet.engine.machine import is_main_process
 from cpnet.files import write_atomically
 
 KEY = "cpnet_scores"  # of the texts in a file's metadata: one key, as the order of several is not defined
@@ -42,6 +46,37 @@ def save_scores(path: Path, scores: Scores) -> None:
     texts = json.dumps({"version": 1, "ids": scores.ids, "classes": scores.classes})
     tensors = {"scores": scores.scores.contiguous(), "labels": torch.tensor(scores.labels)}
     write_atomically(path, save(tensors, {KEY: texts}))
+
+
+def read_scores(path: Path) -> Scores:
+    """Scores of a file that `save_scores` has written."""
+    with safe_open(path, "pt") as file:
+        texts = json.loads(file.metadata()[KEY])
+        return Scores(file.get_tensor("scores"), texts["ids"], file.get_tensor("labels").tolist(), texts["classes"])
+
+
+def scored_once(path: Path, index: Index, score: Callable[[], Tensor]) -> Tensor:
+    """Scores of all that an index lists, in each process: those of an earlier call in a file, or new ones, kept there.
+
+    Args:
+        path: the main process reads and writes it.
+        score: computes them, in all processes together.
+    """
+    from accelerate.utils import broadcast_object_list  # here and not above: see `Machine.accelerator`
+
+    kept: list[Tensor | None] = [None]
+    if is_main_process() and path.is_file():
+        found = read_scores(path)
+        if found[1:] == scores_of(found.scores, index)[1:]:
+            print(f"tested before: {path}")
+            kept = [F.pad(found.scores, (0, 0, 0, len(index.malformed)), value=float("nan"))]
+    broadcast_object_list(kept)
+    if kept[0] is not None:
+        return kept[0]
+    scores = score()
+    if is_main_process():
+        save_scores(path, scores_of(scores, index))
+    return scores
 
 
 def write_submissions(folder: Path, dataset: Literal["kinetics", "something", "jester"], scores: Scores) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -18,7 +19,7 @@ from cpnet.data.decode import Backend, Reader
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Dataset, Index
 from cpnet.data.transforms import Augmentation
-from cpnet.engine.machine import is_main_process
+from cpnet.engine.machine import check_alike, is_main_process
 from cpnet.models.families import VariantName
 from cpnet.models.resnet import Stem
 from cpnet.nn.correspondence import Pair
@@ -116,6 +117,25 @@ def index_digest(index: Index) -> str:
     """SHA-256 of ids and labels of all videos that a split lists."""
     videos = sorted((video.id, video.label) for video in index.listed)
     return digest([index.classes, videos])
+
+
+def check_classes(index: Index, classes: Sequence[str], root: Path | None) -> None:
+    """ValueError if an index has other classes than those of the training."""
+    if index.classes != classes:
+        only = sorted({*index.classes} ^ {*classes})
+        raise ValueError(
+            f"{index.split} of {root} has other classes than those trained on ({len(index.classes)} and "
+            f"{len(classes)}; one has {', '.join(only[:3])}): give the data set it was trained on"
+        )
+
+
+def check_same_everywhere(indexes: Iterable[Index]) -> None:
+    """ValueError if processes have other indexes: of what is shared out by place, each would take another video."""
+    found = []
+    for index in indexes:
+        listed = [(video.id, video.label) for video in index.listed]
+        found.append(f"{index.split}: {len(index.videos)} of {len(listed)} ({digest(listed)[:8]})")
+    check_alike("videos", found, "annotations, videos and quarantine.jsonl must be the same on all machines")
 
 
 def digest(content: object) -> str:

@@ -20,7 +20,7 @@ from cpnet.data.loader import training_batches
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import TrainingClips
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint, snapshot_of
-from cpnet.engine.machine import Machine, mixed_precision
+from cpnet.engine.machine import Machine, check_alike, mixed_precision
 from cpnet.engine.recipe import Phase, Recipe, batch_norm_momentum, learning_rate, make_optimizer
 from cpnet.files import write_atomically
 from cpnet.progress import progress_bar
@@ -84,7 +84,7 @@ def train(
     if found is not None:
         state = load_checkpoint(found, model)
         _compare(state["recipe"], recipe, found)
-    _compare_processes(state["step"], folder)
+    check_alike("checkpoints of steps", state["step"], f"{folder} must be one that all machines share")
     history = state["history"]
 
     def save(optimizer: torch.optim.Optimizer, best: bool = False) -> None:
@@ -228,14 +228,6 @@ def _tensorboard(folder: Path, main: bool) -> AbstractContextManager[Any]:
     except ImportError as error:
         raise ValueError("tensorboard=True needs a package that is missing: pip install tensorboard") from error
     return closing(SummaryWriter(str(folder / "tensorboard"))) if main else nullcontext()
-
-
-def _compare_processes(step: int, folder: Path) -> None:
-    from accelerate.utils import gather_object
-
-    steps = gather_object([step])
-    if len(set(steps)) > 1:
-        raise ValueError(f"processes found checkpoints of steps {steps}: {folder} must be one that all machines share")
 
 
 def _compare(stored: dict[str, Any], recipe: Recipe, path: Path) -> None:

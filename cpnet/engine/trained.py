@@ -21,7 +21,7 @@ from cpnet.engine.folder import CONFIG
 from cpnet.engine.machine import Machine, is_main_process
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase
-from cpnet.engine.setting import VideoData, ensure_rendered
+from cpnet.engine.setting import VideoData, check_classes, check_same_everywhere, ensure_rendered
 from cpnet.models import create_for_clips, create_model
 from cpnet.standins import Spec, class_names
 
@@ -87,11 +87,13 @@ class Trained:
     def scores(self, index: Index, protocol: Protocol, machine: Machine) -> Tensor:
         """Scores (videos, classes) of the videos that an index lists, NaN for those that cannot be read."""
         recipe, data = self.config["recipe"], VideoData(**self.config["data"])
+        accelerator = machine.accelerator(recipe["precision"])
+        check_same_everywhere([index])
         views = protocol.views(index, Phase(**recipe["phases"][-1]), data, IsolatedDecoder(data.backend))
         if views.pairs and is_main_process():
             sides = "; ".join(f"{self.classes[a]} and {self.classes[b]}" for a, b in views.pairs.items() if a < b)
             print(f"in mirrored views, scores of left and right are exchanged: {sides}")
-        return protocol.scores(self.model, views, machine, machine.accelerator(recipe["precision"]))
+        return protocol.scores(self.model, views, machine, accelerator)
 
     def index(self, split: Split, root: Path | None = None) -> Index:
         """Index of the data set in `root`, or of the stand-in that was trained on.
@@ -106,12 +108,7 @@ class Trained:
         if root is None:
             raise ValueError(f"no folder of {data['name']}: give --data-root")
         index = read_index(data["name"], root, split)
-        if index.classes != self.classes:
-            only = sorted({*index.classes} ^ {*self.classes})
-            raise ValueError(
-                f"{root} has other classes than those trained on ({len(index.classes)} and {len(self.classes)}; "
-                f"one has {', '.join(only[:3])}): give the data set it was trained on"
-            )
+        check_classes(index, self.classes, root)
         return index
 
 

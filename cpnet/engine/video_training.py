@@ -24,8 +24,16 @@ from cpnet.engine.folder import FINISHED, Parts, open_folder
 from cpnet.engine.machine import Machine, is_main_process
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase, Recipe
-from cpnet.engine.scores import scores_of, write_submissions
-from cpnet.engine.setting import Network, VideoData, ensure_rendered, index_digest, rendered_folder
+from cpnet.engine.scores import scored_once, scores_of, write_submissions
+from cpnet.engine.setting import (
+    Network,
+    VideoData,
+    check_classes,
+    check_same_everywhere,
+    ensure_rendered,
+    index_digest,
+    rendered_folder,
+)
 from cpnet.engine.train import train
 from cpnet.engine.training import Training
 from cpnet.files import locked, write_atomically
@@ -37,8 +45,8 @@ from cpnet.standins.partners import partners_told_apart
 SPLITS: tuple[Split, Split] = ("train", "val")
 IN_NO_CONFIG = ("keeps_weights", "snapshots", "init", "network")  # change no number, or are written in another way
 
-# Scores (videos, classes) by a protocol, and the index of the videos that they are of.
-Test = Callable[[Protocol, Phase, Index], tuple[Tensor, Index]]
+# Scores (videos, classes) by a protocol, and the index of the videos that they are of; kept in a file, if one is given.
+Test = Callable[..., tuple[Tensor, Index]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +191,9 @@ class VideoTraining(Training):
         accelerator = machine.accelerator(self.recipe.precision)
         train_index, val_index = (self.index(split, machine) for split in SPLITS)
         test_index = self._test_index(machine)
+        for index in (val_index, *test_index.values()):
+            check_classes(index, train_index.classes, machine.data_root)
+        check_same_everywhere((train_index, val_index, *test_index.values()))
         with locked(folder) if is_main_process() else nullcontext():
             if is_main_process():
                 open_folder(folder, self.config, train_index, machine.rerun)
@@ -192,9 +203,10 @@ class VideoTraining(Training):
             parts = Parts(folder, accelerator)
             model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
 
-            def test(protocol: Protocol, phase: Phase, index: Index) -> tuple[Tensor, Index]:
+            def test(protocol: Protocol, phase: Phase, index: Index, file: Path | None = None) -> tuple[Tensor, Index]:
                 views = protocol.views(index, phase, self.data, read)
-                return protocol.scores(model, views, machine, accelerator), views.index
+                score = partial(protocol.scores, model, views, machine, accelerator)
+                return score() if file is None else scored_once(file, views.index, score), views.index
 
             indexes = {"val": val_index} | test_index
             for split, _, protocol in self._tested(indexes):  # what cannot be tested is not trained
@@ -280,7 +292,8 @@ class VideoTraining(Training):
         right: dict[str, list[bool]] = {}
         predicted: dict[str, str] = {}
         for split, name, protocol in self._tested(indexes):
-            scores, index = test(protocol, self.recipe.phases[-1], indexes[split])
+            kept = folder / f"scores.{split}.{name or 'main'}.safetensors"
+            scores, index = test(protocol, self.recipe.phases[-1], indexes[split], kept)
             if split == "test" and not name and is_main_process():
                 write_submissions(folder / "submission", index.dataset, scores_of(scores, index))  # type: ignore[arg-type]
             if not index.labelled:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import TypeVar
+from urllib.error import URLError
 
 import torch
 import torch.nn.functional as F
@@ -36,7 +37,7 @@ def load_pretrained(net: Net, source: str | Path | None) -> Net:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file cannot be read, or its keys or shapes are not those of the net.
+        ValueError: the file cannot be fetched or read, or its keys or shapes are not those of the net.
     """
     if source is None:
         return net
@@ -89,7 +90,13 @@ def _read(source: str | Path, depth: int) -> tuple[str, dict[str, Tensor]]:
     """Where the weights come from, and the weights."""
     if source == "imagenet":
         url = URL.format(IMAGENET[depth])
-        return url, torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
+        try:
+            return url, torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
+        except URLError as error:
+            folder = f"{torch.hub.get_dir()}/checkpoints"
+            raise ValueError(
+                f"{url} cannot be fetched ({error.reason}): fetch it where there is a network, and put it into {folder}"
+            ) from error
     path = Path(source)
     if not path.is_file():
         raise FileNotFoundError(f'no file of weights at {path}: give a .pth or .safetensors file, or "imagenet"')

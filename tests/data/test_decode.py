@@ -3,9 +3,10 @@ import sys
 
 import numpy as np
 import pytest
+from numbered_videos import numbered, numbers
 from PIL import Image
 
-from cpnet.data.decode import decode_frames
+from cpnet.data.decode import decode_frames, load_backend
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.moving_square import ToyMotion
 from cpnet.standins.encode import write_mp4
@@ -47,3 +48,13 @@ def test_a_broken_image_cannot_be_read(tmp_path):
     (tmp_path / "image.png").write_bytes(first + b"IDAT" + second + b"\0\0\0\0" + rest)  # Pillow: a SyntaxError
     with pytest.raises(ValueError, match=r"image\.png cannot be read"):
         decode_frames(tmp_path / "image.png", [0])
+
+
+def test_decord_is_asked_for_each_frame_once_and_never_goes_back(tmp_path, monkeypatch):
+    """Clips of a test overlap, and each begins before the last one ends: decord would decode from a key frame again."""
+    asked, reader = [], load_backend("decord").VideoReader
+    read = reader.get_batch
+    monkeypatch.setattr(reader, "get_batch", lambda self, chosen: asked.append(chosen) or read(self, chosen))
+    write_mp4(tmp_path / "x.mp4", numbered(12), 25)
+    assert numbers(decode_frames(tmp_path / "x.mp4", [4, 5, 6, 2, 3, 4])) == [4, 5, 6, 2, 3, 4]
+    assert asked == [[2, 3, 4, 5, 6]]

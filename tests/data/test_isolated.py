@@ -12,7 +12,7 @@ from numbered_videos import numbered, numbers
 from torch.utils.data import DataLoader
 
 from cpnet.data.decode import decode_frames
-from cpnet.data.isolated import IsolatedDecoder
+from cpnet.data.isolated import Child, IsolatedDecoder
 from cpnet.data.layouts import Index, Video
 from cpnet.data.videos import EvaluationViews, TrainingClips
 from cpnet.standins.encode import write_jpegs, write_mp4
@@ -72,6 +72,15 @@ def test_a_choice_that_fails_leaves_no_late_answer_behind(video, decoder):
     with pytest.raises(KeyboardInterrupt):
         decoder(video, fail)
     assert numbers(decoder(video, [5, 6])) == [5, 6]
+
+
+def test_many_frames_have_more_time_than_few(video, decoder, monkeypatch):
+    given, ask = [], Child.ask
+    monkeypatch.setattr(Child, "ask", lambda *arguments: given.append(arguments[2]) or ask(*arguments))
+    decoder(video, [0] * 65)
+    write_mp4(video.with_name("long.mp4"), numbered(65), 25)
+    decoder(video.with_name("long.mp4"), lambda length: range(length))
+    assert given == [20, 20, 20, 40]  # the last for 65 frames, after questions for doubts and for the length
 
 
 def test_a_decoder_stuck_in_c_is_killed_at_its_deadline(video, hanging):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from numbered_videos import numbered, numbers
 
-from cpnet.data import transforms
+from cpnet.data import transforms, videos
 from cpnet.data.clips import even_clips
 from cpnet.data.decode import decode_frames
 from cpnet.data.layouts import Index, Video, read_index
@@ -90,11 +90,19 @@ def test_views_are_clips_times_crops(index, num_clips, num_crops):
     assert views.views.shape == (num_clips * num_crops, 3, 4, 32, 32) and views.readable
 
 
+def test_frames_are_resized_once_for_all_crops(index, monkeypatch):
+    sizes, resize = [], videos.resize
+    monkeypatch.setattr(videos, "resize", lambda frames, size: sizes.append(size) or resize(frames, size))
+    EvaluationViews(index, **CLIP, num_clips=3, num_crops=10)[0]
+    assert len(sizes) == 3
+
+
 def test_views_are_of_the_right_frames(index, monkeypatch):
-    monkeypatch.setattr("cpnet.data.videos.view", lambda clip, crop, short_side: torch.from_numpy(clip))
+    monkeypatch.setattr(videos, "resize", lambda frames, size: torch.from_numpy(frames).permute(0, 3, 1, 2))
+    monkeypatch.setattr(videos, "take", lambda clip, crop: clip)
     views = EvaluationViews(index, **CLIP, num_clips=3, num_crops=3)[3].views
     expected = [clip for clip in even_clips(40, 4, 2, 3) for _ in range(3)]
-    assert [numbers(clip.numpy()) for clip in views] == expected
+    assert [numbers(clip.permute(1, 2, 3, 0).numpy()) for clip in views] == expected
 
 
 def test_evaluation_counts_unreadable_videos_and_never_substitutes(tmp_path, index):

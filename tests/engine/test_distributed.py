@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from helpers import fill_randomly, in_two_processes, stop_after
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -15,8 +16,9 @@ from cpnet.data.loader import training_batches
 from cpnet.data.transforms import normalise
 from cpnet.data.videos import TrainingClips
 from cpnet.engine.checkpoint import find_checkpoint, load_checkpoint
-from cpnet.engine.machine import Machine
+from cpnet.engine.machine import PATIENCE, Machine
 from cpnet.engine.recipe import Phase, Recipe, batch_norm_momentum, learning_rate
+from cpnet.engine.setting import check_same_everywhere
 from cpnet.engine.train import train
 from cpnet.models import create_model
 
@@ -60,10 +62,8 @@ def float64():
 
 def in_each_process(out):
     """What each of the two processes runs; it leaves weights, histories and validated statistics in `out`."""
-    from accelerate import Accelerator
-
     torch.set_default_dtype(torch.float64)
-    accelerator = Accelerator(cpu=True)
+    accelerator = QUIET.accelerator()
     rank = accelerator.process_index
     assert accelerator.num_processes == 2
 
@@ -91,6 +91,13 @@ def in_each_process(out):
         torch.save(fit("cpnet_resnet18", "live", stopped, save_every=3), out / f"stopped-{stop}-{rank}.pt")
     with pytest.raises(ValueError, match=r"steps \[20, 0\].*must be one that all machines share"):
         fit("c2d_resnet18", "live", out / f"folder-c2d_resnet18-live-{rank}")  # that of process 1 is empty
+    index = Index("jester", "val", ("a",), [Video(str(i), Path(str(i)), 0) for i in range(3)])
+    check_same_everywhere([index])
+    index.quarantined += index.videos[rank:1]  # by process 0 alone
+    del index.videos[rank:1]
+    with pytest.raises(ValueError, match=r"videos \[\['val: 2 of 3 .*'val: 3 of 3 .*must be the same on all machines"):
+        check_same_everywhere([index])
+    assert dist.group.WORLD._get_backend(torch.device("cpu")).options._timeout == PATIENCE
 
 
 SCRIPT = """

@@ -6,10 +6,9 @@ import math
 
 import pytest
 import torch
-from helpers import read_scores
 
 from cpnet.data.layouts import read_index
-from cpnet.engine.scores import Scores, save_scores, write_submissions
+from cpnet.engine.scores import Scores, read_scores, save_scores, write_submissions
 
 N, CLASSES = 6, 8
 UNREAD = 3  # a video that could not be read

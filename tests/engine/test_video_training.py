@@ -7,11 +7,12 @@ import torch
 from helpers import stop_after
 from made_jester import CLASSES, make_jester
 from made_runs import SHORT, video
+from PIL import Image
 
 import cpnet
 from cpnet import results
 from cpnet.data.layouts import Index, Video
-from cpnet.engine.evaluate import accuracy
+from cpnet.engine.evaluate import accuracy, score_videos
 from cpnet.engine.machine import Machine
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase
@@ -178,6 +179,39 @@ def test_a_data_set_without_a_folder_or_with_other_classes_is_refused(root, root
         training.index("val", None)
     with pytest.raises(FileNotFoundError, match=r"no config.json in .*nowhere: give the folder of a training"):
         cpnet.load(tmp_path / "nowhere")
+
+
+def test_a_validation_split_with_other_classes_is_refused_before_training(tmp_path):
+    for image in ("train/a/1.png", "train/b/2.png", "val/b/3.png"):
+        (tmp_path / image).parent.mkdir(parents=True)
+        Image.new("RGB", (20, 20)).save(tmp_path / image)
+    with pytest.raises(ValueError, match=r"val of .* has other classes than .* \(1 and 2; one has a\)"):
+        execute(make_training(data=VideoData("images", size=16)), quiet(tmp_path, folder=tmp_path / "mine"))
+    assert not (tmp_path / "mine").exists()
+
+
+def test_what_is_tested_is_not_tested_again_after_an_interruption(root, roots, monkeypatch):
+    training = make_training(protocols={"": Protocol(), "2x1": Protocol(2), "3x1": Protocol(3, videos=4)})
+    whole, _ = execute(training, quiet(root, folder=roots[0] / "whole"))
+    stopped, tested, score = quiet(root, folder=roots[0] / "stopped"), [], score_videos
+
+    def stop_at(clips):
+        def scored(model, views, *arguments, **options):
+            tested.append(views.num_clips)
+            if views.num_clips == clips:
+                raise KeyboardInterrupt
+            return score(model, views, *arguments, **options)
+
+        monkeypatch.setattr("cpnet.engine.protocols.score_videos", scored)
+
+    stop_at(3)
+    with pytest.raises(KeyboardInterrupt):
+        execute(training, stopped)
+    assert tested == [1, 1, 1, 2, 3]  # after each of two epochs, then by each protocol
+    stop_at(0)
+    again, _ = execute(training, stopped)
+    assert tested[5:] == [3]
+    assert (again["right"], again["metrics"]) == (whole["right"], whole["metrics"])
 
 
 def test_damaged_videos_are_counted_as_errors_and_training_ends(roots, tmp_path):
