@@ -25,7 +25,7 @@ def data_check(
 ) -> None:
     """Decode every video of a data set, list the damaged ones in a file that indexes honour, and exit with 1 if any is.
 
-    What an earlier check has listed of videos that are not checked now stays listed.
+    What an earlier check has listed of videos that are not checked now stays listed. One that was stopped goes on.
 
     Args:
         root: folder of annotations and videos, as distributed.
@@ -40,17 +40,19 @@ def data_check(
     out = root / FILE_NAME if out is None else out
     indexes = [read_index(dataset, root, split, quarantine=False) for split in splits]  # all, before hours of decoding
     check_writable(out)
+    sound = out.with_name(f"{out.name}.sound")
     checked = {video.path for index in indexes for video in index.videos}
     others = [p for p in read_quarantine(out) if root / p.path not in checked] if out.is_file() else []
     for index in indexes:
         print(index.summary())
         unlisted += len(index.missing) + len(index.malformed)
-        problems += check_videos(index.videos, root, read, jobs=jobs)
+        problems += check_videos(index.videos, root, read, sound, jobs=jobs)
     for problem in problems:
         print(f"{problem.path}: {problem.reason}")
     for path, reason in read.by_pyav.items():
         print(f"{path.relative_to(root)} is read by PyAV: {reason}")
     write_quarantine(out, [*others, *problems])
+    sound.unlink()
     print(f"{len(others) + len(problems)} damaged videos listed in {out}")
     if problems or unlisted:
         sys.exit(1)

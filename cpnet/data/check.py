@@ -1,8 +1,10 @@
 """Screening of a whole data set: every video decoded to its end, in child processes that can be killed."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 from cpnet.data.decode import Reader
 from cpnet.data.isolated import AT_ONCE, IsolatedDecoder
@@ -11,12 +13,15 @@ from cpnet.data.quarantine import Problem
 from cpnet.progress import progress_bar
 
 
-def check_videos(videos: Sequence[Video], root: Path, read: IsolatedDecoder, *, jobs: int = 2) -> list[Problem]:
+def check_videos(
+    videos: Sequence[Video], root: Path, read: IsolatedDecoder, sound: Path, *, jobs: int = 2
+) -> list[Problem]:
     """Decode every frame of every video; a decoder that hangs or crashes costs its process, not the check.
 
     Args:
         root: folder of the data set; paths of problems are relative to it.
         read: what decodes, `AT_ONCE` frames in a call, which bounds memory.
+        sound: file of the paths found sound so far, a line each: a check that was stopped does not read them again.
         jobs: number of processes side by side.
 
     Returns:
@@ -28,14 +33,23 @@ def check_videos(videos: Sequence[Video], root: Path, read: IsolatedDecoder, *, 
     if jobs < 1:
         raise ValueError(f"jobs={jobs}: give at least one process")
 
-    def screen(video: Video) -> Problem | None:
-        reason = _reason(video.path, read.decode_in_child)
-        return Problem(video.id, str(video.path.relative_to(root)), reason) if reason else None
+    before, problems = set(sound.read_text().splitlines()) if sound.is_file() else set(), []
 
-    with ThreadPoolExecutor(jobs) as pool:  # each thread has a decoder of its own
-        found = pool.map(screen, videos)
-        bar = progress_bar(True, iterable=found, total=len(videos), desc="videos", unit="video")
-        return [problem for problem in bar if problem is not None]
+    def screen(video: Video) -> Problem:
+        path = str(video.path.relative_to(root))
+        return Problem(video.id, path, "" if path in before else _reason(video.path, read.decode_in_child))
+
+    with (
+        ThreadPoolExecutor(jobs) as pool,  # each thread has a decoder of its own
+        closing(cast(Generator[Problem], pool.map(screen, videos))) as screened,  # an interrupt waits for no more
+        sound.open("a") as file,
+    ):
+        for video in progress_bar(True, iterable=screened, total=len(videos), desc="videos", unit="video"):
+            if video.reason:
+                problems.append(video)
+            elif video.path not in before:
+                print(video.path, file=file, flush=True)
+    return problems
 
 
 def _reason(path: Path, read: Reader) -> str:

@@ -8,7 +8,8 @@ import pytest
 from numbered_videos import numbered
 
 from cpnet.__main__ import main
-from cpnet.data.check import check_videos
+from cpnet.data import check
+from cpnet.data.check import _reason, check_videos
 from cpnet.data.isolated import IsolatedDecoder
 from cpnet.data.layouts import Index, Video, read_index
 from cpnet.data.quarantine import Problem, read_quarantine, write_quarantine
@@ -50,7 +51,7 @@ def test_damaged_files_and_a_hanging_decoder_are_named(tmp_path, backend):
     os.mkfifo(tmp_path / "hang.mp4")  # opening it never returns
     good = [tmp_path / name for name in ("good.mp4", "good.webm", "good")]
     videos = [Video(path.name, path, 0) for path in [*good[:2], tmp_path / "hang.mp4", *bad, good[2]]]
-    problems = check_videos(videos, tmp_path, IsolatedDecoder(backend, deadline=5))
+    problems = check_videos(videos, tmp_path, IsolatedDecoder(backend, deadline=5), tmp_path / "sound")
     reasons = {problem.path: problem.reason for problem in problems}
     assert reasons.pop("hang.mp4") == "not decoded within 5 seconds"
     assert not set(reasons) & {path.name for path in good}
@@ -108,9 +109,31 @@ def test_the_command_writes_a_list_that_indexes_honour(tmp_path, capsys):
     assert not read_index("jester", root, "train").quarantined
 
 
+def test_a_check_that_was_stopped_goes_on(tmp_path, monkeypatch):
+    root, read = jester(tmp_path, {str(i): 2 for i in range(40)}), []
+    (root / "20bn-jester-v1" / "0" / "00001.jpg").write_bytes(b"")
+
+    def reason(path, _):
+        read.append(path.name)
+        if len(read) == 5:
+            raise KeyboardInterrupt
+        return _reason(path, _)
+
+    monkeypatch.setattr(check, "_reason", reason)
+    command = ["data", "check", str(root), "--dataset", "jester", "--splits", "train", "--jobs", "1"]
+    with pytest.raises(SystemExit, match="130"):
+        main(command)
+    assert len(read) < 10  # it did not wait for the rest
+    with pytest.raises(SystemExit, match="1"):
+        main(command)
+    assert {read.count(str(i)) for i in (1, 2, 3)} == {1} and read.count("0") == 2  # what is damaged may be mended
+    assert [problem.id for problem in read_quarantine(root / "quarantine.jsonl")] == ["0"]
+    assert sorted(path.name for path in root.glob("quarantine*")) == ["quarantine.jsonl"]
+
+
 def test_no_process_is_refused(tmp_path):
     with pytest.raises(ValueError, match="give at least one process"):
-        check_videos([Video("a", tmp_path / "a.mp4", 0)], tmp_path, IsolatedDecoder(), jobs=0)
+        check_videos([Video("a", tmp_path / "a.mp4", 0)], tmp_path, IsolatedDecoder(), tmp_path / "sound", jobs=0)
 
 
 def test_quarantine_lists_are_read_as_written(tmp_path):
