@@ -38,7 +38,9 @@ def accuracy_by_k(frame: pd.DataFrame, series: Mapping[str, str], chance: float)
 
 
 def accuracy_by_displacement(curves: Mapping[str, pd.DataFrame], reaches: Mapping[str, float], chance: float) -> Figure:
-    """Accuracy against displacement, a panel a network: means as a line, every training as a dot; grey: out of reach.
+    """Accuracy against displacement, a panel a network: means as a line in a band from the worst seed to the best.
+
+    Every training is a dot; grey is out of reach.
 
     Args:
         curves: by title, one line a training: step, top1.
@@ -50,7 +52,7 @@ def accuracy_by_displacement(curves: Mapping[str, pd.DataFrame], reaches: Mappin
         axis.axvspan(min(reaches[title] + 0.5, 10.6), 10.6, color="0.88", zorder=0)
         axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
         colour = colours([title])[title]
-        sns.lineplot(frame, x="step", y="top1", errorbar=None, ax=axis, color=colour)
+        sns.lineplot(frame, x="step", y="top1", errorbar=("pi", 100), ax=axis, color=colour)
         sns.scatterplot(frame, x="step", y="top1", ax=axis, color=colour, s=22)
         if frame.empty:
             say_not_run(axis)
