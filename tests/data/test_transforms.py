@@ -150,7 +150,7 @@ def test_without_colours_the_crop_and_the_mirror_are_the_same(monkeypatch):
     generator = seeded(0)
     top, left, h, w = random_crop(24, 32, generator)
     mirrored = float(torch.rand((), generator=generator, dtype=torch.float64)) < 0.5
-    plain = transforms._resize(video[:, top : top + h, left : left + w], (16, 16))
+    plain = transforms.resize(video[:, top : top + h, left : left + w], (16, 16))
     assert torch.equal(clip, (plain.flip(-1) if mirrored else plain).transpose(0, 1)) and label == (
         2 if mirrored else 1
     )
