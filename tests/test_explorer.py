@@ -146,9 +146,9 @@ def test_the_command_writes_a_page_of_any_video(tmp_path, roots, capsys):
     root = make_jester(tmp_path / "jester")
     reproduce([video()], Machine(data_root=root, progress=False))
     out, clip = tmp_path / "out.html", str(root / "20bn-jester-v1" / "3")
-    main(["explore", clip, "--checkpoint", str(video().folder()), "--out", str(out)])
+    main(["explore", clip, "--checkpoint", str(video().training.folder), "--out", str(out)])
     text = out.read_text()
     assert "3, seen by cpnet_resnet18, trained on jester." in text and '"known":false' in text
     assert f"wrote {out}" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="no video"):
-        main(["explore", str(tmp_path / "none.mp4"), "--checkpoint", str(video().folder()), "--out", str(out)])
+        main(["explore", str(tmp_path / "none.mp4"), "--checkpoint", str(video().training.folder), "--out", str(out)])

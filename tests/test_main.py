@@ -81,6 +81,7 @@ def test_documented_commands_exist():
     [
         (["reproduce", "table1", "--budget", "3 days"], "error: budget '3 days': give a number of seconds, minutes"),
         (["predict", "nowhere.mp4", "--checkpoint", "nowhere"], "error: no config.json in nowhere: give the folder"),
+        (["evaluate", "nowhere"], "error: no config.json in nowhere"),
         (["train", "--out", "x", "--data-root", "nowhere"], "error: no annotation under nowhere: looked for"),
         (["train", "--out", "x", "--data-root", "y", "--protocol", "9"], "error: protocol '9': give clips x crops"),
         (["train", "--out", "x"], "error: no folder of something: give --data-root"),
@@ -89,10 +90,17 @@ def test_documented_commands_exist():
         (["train", "--out", "README.md", "--data-root", "y"], "error: README.md is a file: give a folder"),
         (["train", "--out", "x", "--data-root", "y", "--config", "z", "--network.k", "3"], "error: --config takes the"),
         (["evaluate", "x", "--submission", "y"], "error: --submission is for test sets: give --split test, not val"),
+        (["reproduce", "table3a", "--jobs", "0"], "error: jobs=0: give at least one job"),
         (["models", "zzz*"], "error: no network matches 'zzz*': there are artnet_resnet101"),
         (["summary", "cpnet_toy", "--num-frames", "0"], "error: --num-frames 0: give 1 or more"),
         (["summary", "c2d_resnet18", "--k", "3"], "error: c2d_resnet18 takes no argument k"),
         (["summary", "cpnet_resnet18", "--positions", "7"], "error: positions='7': choose one of 1, 2, 4"),
+        (["train", "--out", "x", "--device", "gpu"], "error: device='gpu': give cpu, cuda, cuda:1, ... or auto"),
+        (["evaluate", "x", "--device", "cuda:99"], "error: device='cuda:99': torch finds "),
+        (
+            ["reproduce", "table1_live", "--rerun", "--out", NOWHERE],
+            f"error: {NOWHERE}/new.json cannot be written (",
+        ),
         (["data", "render", "jester", "--out", f"{NOWHERE}/x"], f"error: {NOWHERE} cannot be used ("),
     ],
 )
@@ -101,6 +109,34 @@ def test_errors_say_what_is_wrong(arguments, message, monkeypatch):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert str(stop.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--per-class", f"{NOWHERE}/x.csv"], f"error: {NOWHERE}/x.csv cannot be written ("),
+        (["--dump", f"{NOWHERE}/x"], f"error: {NOWHERE}/x cannot be written ("),
+        (["--dump", "tests"], "error: tests cannot be written (it is a folder): give another file"),
+        (["--dump", "README.md/x"], "error: README.md/x cannot be written ("),
+        (["--split", "test", "--submission", "README.md"], "error: README.md/ids.csv cannot be written ("),
+    ],
+)
+def test_outputs_of_an_evaluation_are_probed_before_it(trained, options, message, monkeypatch, capsys):
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", str(trained[1]), "--data-root", str(trained[0]), *options])
+    assert str(stop.value).startswith(message) and not capsys.readouterr().out
+
+
+def test_the_list_of_a_check_is_probed_before_it(trained, capsys):
+    with pytest.raises(SystemExit, match=rf"error: {NOWHERE}/list cannot be written"):
+        main(["data", "check", str(trained[0]), "--dataset", "jester", "--out", f"{NOWHERE}/list"])
+    assert not capsys.readouterr().out
+
+
+def test_a_training_names_a_folder_that_it_cannot_write(trained):
+    with pytest.raises(SystemExit, match=rf"error: {NOWHERE} cannot be used \(.*\): give another place"):
+        main(["train", "--out", NOWHERE, "--data-root", str(trained[0]), *OWN])
 
 
 def test_rows_that_cannot_be_used_count_as_errors(trained, capsys, tmp_path):
@@ -344,7 +380,7 @@ def test_the_walk_leaves_no_command_out(capsys):
         with pytest.raises(SystemExit) as stop:
             main([*command.split(), "--help"])
         out = capsys.readouterr().out
-        assert not stop.value.code and f"python -m cpnet {command}" in " ".join(out.split())
+        assert stop.value.code == 0 and f"python -m cpnet {command}" in " ".join(out.split())
         options[command] = set(re.findall(r"--[\w-]+", out))
     assert {name for name, found in options.items() if "--device" in found} == set(WITH_DEVICE)
     assert {name for name, found in options.items() if "--out" in found} == set(WITH_OUT)

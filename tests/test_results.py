@@ -1,4 +1,6 @@
+import json
 import multiprocessing
+import os
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -65,6 +67,18 @@ def test_two_writers_leave_one_whole_file_and_no_litter(tmp_path):
         list(pool.map(results.write, [record()] * 100, [tmp_path] * 100))
     assert [path.name for path in (tmp_path / "table9").iterdir()] == ["net--cpu--seed3--abc.json"]
     results.read(tmp_path / "table9" / "net--cpu--seed3--abc.json")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = results.write(record(), tmp_path)
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        results.write(record(metrics={}), tmp_path)
+    assert json.loads(path.read_text())["metrics"] == {"val_top1": 50.0}
 
 
 def test_compare_lines_up_the_same_runs(tmp_path):

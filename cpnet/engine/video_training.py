@@ -45,8 +45,8 @@ from cpnet.standins.partners import partners_told_apart
 SPLITS: tuple[Split, Split] = ("train", "val")
 IN_NO_CONFIG = ("keeps_weights", "snapshots", "init", "network")  # change no number, or are written in another way
 
-# Scores (videos, classes) by a protocol, and the index of the videos that they are of; kept in a file, if one is given.
-Test = Callable[..., tuple[Tensor, Index]]
+# Scores (videos, classes) by a protocol, kept in a file if one is given, and the index of the videos that they are of.
+Test = Callable[[Protocol, Phase, Index, Path | None], tuple[Tensor, Index]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +203,7 @@ class VideoTraining(Training):
             parts = Parts(folder, accelerator)
             model, read = self.create_model(len(train_index.classes), machine.roots), self.data.reader()
 
-            def test(protocol: Protocol, phase: Phase, index: Index, file: Path | None = None) -> tuple[Tensor, Index]:
+            def test(protocol: Protocol, phase: Phase, index: Index, file: Path | None) -> tuple[Tensor, Index]:
                 views = protocol.views(index, phase, self.data, read)
                 score = partial(protocol.scores, model, views, machine, accelerator)
                 return score() if file is None else scored_once(file, views.index, score), views.index
@@ -215,7 +215,7 @@ class VideoTraining(Training):
 
             def validate(_: nn.Module, phase: Phase) -> dict[str, float]:
                 parts.write()
-                scores, index = test(Protocol(), phase, val_index)
+                scores, index = test(Protocol(), phase, val_index, None)
                 found = accuracy(scores, index.labels())
                 if is_main_process():  # of each phase the last epoch stays
                     packed = results.pack(found.right["val_top1"].tolist())

@@ -110,13 +110,13 @@ def _time_is_left(end: float | None) -> bool:
 
 def train_and_store(run: Run, machine: Machine, out: Path) -> None:
     """Train a run, and write its record, and its weights where they are kept, to `out`."""
-    here = replace(machine, position=line_of_worker(), title=run.title, folder=run.folder())
+    here = replace(machine, position=line_of_worker(), title=run.title, folder=run.training.folder)
     record, model = execute(run.training, here)
     if is_main_process():
         path = results.write(run.labels | record, out, model.state_dict() if run.training.keeps_weights else None)
         for epoch in run.training.snapshots:
             snapshot = snapshot_of(epoch)
-            shutil.copyfile(run.folder() / snapshot, path.with_suffix(f".{snapshot}"))
-        run.training.finish(run.folder())
+            shutil.copyfile(run.training.folder / snapshot, path.with_suffix(f".{snapshot}"))
+        run.training.finish(run.training.folder)
     if in_process_group():
         torch.distributed.barrier()  # what comes next may start from this result

@@ -55,10 +55,6 @@ class Run:
         """Runs whose weights this one starts from."""
         return [Run("pretrain", need.config["model"], self.profile, need) for need in self.training.needs]
 
-    def folder(self) -> Path:
-        """Folder of the training."""
-        return self.training.folder
-
     def stored(self, roots: tuple[Path, ...] | None = None) -> Path | None:
         """JSON file of the result, locally or in the repository if no `roots` are given."""
         return self.training.stored(results.roots() if roots is None else roots)

@@ -5,8 +5,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from cpnet.__main__ import main
 from cpnet.bench import cp
 from cpnet.bench.cp import faiss_proposals, matrix_products, measure_modules, measure_searches
-from cpnet.nn import correspondence_proposals
-from cpnet.nn.direct import cdist_proposals
+from cpnet.nn import CPModule, correspondence_proposals
+from cpnet.nn.direct import DirectCPModule, cdist_proposals
 
 TINY = {"tiny": ((1, 16, 2, 8, 8), 4)}
 
@@ -26,6 +26,16 @@ def test_matrix_products_are_those_of_queries_with_other_frames(shape):
         matrix_products(torch.randn(shape), 4)
     N = T * H * W
     assert counter.get_total_flops() == 2 * B * N * (N - H * W) * C
+
+
+@pytest.mark.parametrize("pool", ["before_projection", "after_projection"])
+def test_the_direct_form_computes_what_the_module_computes(pool):
+    torch.manual_seed(0)
+    module, direct = (cls(8, 3, (4, 6), pool=pool) for cls in (CPModule, DirectCPModule))
+    torch.nn.init.ones_(module.projection_norm.weight)
+    direct.load_state_dict(module.state_dict())
+    x = torch.randn(2, 8, 3, 4, 5)
+    torch.testing.assert_close(direct(x), module(x), rtol=1e-5, atol=1e-5)
 
 
 def test_the_direct_form_takes_the_memory_of_its_pairs():

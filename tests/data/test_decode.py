@@ -12,6 +12,38 @@ from cpnet.data.moving_square import ToyMotion
 from cpnet.standins.encode import write_mp4
 
 
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """30 frames whose brightness is their number."""
+    path = tmp_path_factory.mktemp("video") / "ramp.mp4"
+    levels = np.arange(30, dtype=np.uint8) * 8
+    write_mp4(path, np.broadcast_to(levels[:, None, None, None], (30, 32, 64, 3)), fps=12)
+    return path
+
+
+def test_frames_come_in_the_order_asked_for(video):
+    indices = [29, 0, 7, 7, 15]
+    frames = decode_frames(video, indices)
+    assert frames.shape == (5, 32, 64, 3)
+    assert frames.dtype == np.uint8
+    assert np.abs(frames.mean((1, 2, 3)) / 8 - indices).max() < 0.5
+
+
+@pytest.mark.parametrize("index", [30, -1])
+def test_an_index_outside_names_the_length(video, index):
+    with pytest.raises(IndexError, match=rf"30 frames.*{index}"):
+        decode_frames(video, [0, index])
+
+
+def test_what_is_no_video_is_named(tmp_path):
+    text = tmp_path / "notes.mp4"
+    text.write_text("not a video")
+    with pytest.raises(ValueError, match=r"notes\.mp4"):
+        decode_frames(text, [0])
+    with pytest.raises(FileNotFoundError, match=r"absent\.mp4"):
+        decode_frames(tmp_path / "absent.mp4", [0])
+
+
 @pytest.mark.parametrize(
     ("frames", "message"),
     [

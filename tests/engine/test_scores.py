@@ -45,6 +45,19 @@ def test_scores_come_back_as_saved(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["val.safetensors"]
 
 
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
+    path, saved = tmp_path / "val.safetensors", make_scores()
+    save_scores(path, saved)
+
+    def interrupt(_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.fsync", interrupt)
+    with pytest.raises(OSError, match="no space left"):
+        save_scores(path, saved._replace(scores=saved.scores + 1))
+    torch.testing.assert_close(read_scores(path)[0], saved.scores, equal_nan=True)
+
+
 @pytest.mark.parametrize("classes", [CLASSES, 3])
 def test_twentybn_files_rank_as_brute_force(tmp_path, capsys, classes):
     scores = make_scores(classes)

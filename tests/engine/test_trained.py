@@ -20,7 +20,7 @@ def run(tmp_path, roots):
 
 def test_the_folder_of_a_training_gives_its_network(run):
     run, root = run
-    trained = cpnet.load(run.folder())
+    trained = cpnet.load(run.training.folder)
     assert trained.classes == tuple(sorted(CLASSES)) and not trained.model.training
     found = trained.predict(root / "20bn-jester-v1" / "10")
     assert list(found.values()) == sorted(found.values(), reverse=True) and set(found) == set(CLASSES)
@@ -42,9 +42,9 @@ def test_what_has_no_weights_is_named(run, tmp_path):
     run, _ = run
     with pytest.raises(FileNotFoundError, match=r"cpnet--paper--seed0.*safetensors is not kept: train it anew"):
         cpnet.load(run.stored())
-    (run.folder() / "checkpoints.json").unlink()
+    (run.training.folder / "checkpoints.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"no checkpoint in .* yet"):
-        cpnet.load(run.folder())
+        cpnet.load(run.training.folder)
 
 
 def test_what_cannot_be_tested_or_read_is_named(few_clips, roots):

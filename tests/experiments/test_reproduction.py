@@ -134,7 +134,7 @@ def test_a_run_starts_from_the_weights_of_another(root, roots):
         ("table9", "cpnet"),
     ]
     before = load_file(first.stored(roots).with_suffix(".safetensors"))
-    after = cpnet.load(second.folder()).model.state_dict()
+    after = cpnet.load(second.training.folder).model.state_dict()
     parameters = [name for name in before if name.endswith("weight") and not name.startswith("fc.")]
     assert len(parameters) > 20 and all(torch.equal(before[name], after[name]) for name in parameters)
     assert not torch.equal(before["fc.weight"], after["fc.weight"])
@@ -180,7 +180,7 @@ def test_rows_that_are_one_training_are_trained_once(root, roots):
 def test_a_deleted_result_is_trained_again(root, roots):
     machine = Machine(data_root=root, progress=False)
     reproduce([video()], machine)
-    log = video().folder() / "log.csv"
+    log = video().training.folder / "log.csv"
     before = log.stat().st_mtime_ns
     video().stored((roots[0],)).unlink()
     reproduce([video()], machine)

@@ -10,17 +10,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers import features, fill_randomly
+from made_jester import make_jester
 
 from cpnet import results
 from cpnet.data.decode import decode_frames
-from cpnet.data.layouts import Index, Video
+from cpnet.data.layouts import read_index
 from cpnet.data.videos import TrainingClips
 from cpnet.engine.machine import Machine
 from cpnet.engine.recipe import Phase, Recipe
 from cpnet.engine.train import train
 from cpnet.models import create_model
 from cpnet.nn import CPModule, correspondence_proposals
-from cpnet.standins.encode import write_jpegs
 
 pytestmark = [
     pytest.mark.cuda,
@@ -112,11 +112,7 @@ def test_training_steps_lower_the_loss_of_a_batch(precision):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_two_phases_are_trained(tmp_path, precision):
-    videos = [Video(str(i), tmp_path / str(i), i % 3) for i in range(12)]
-    for video in videos:
-        noise = np.random.RandomState(int(video.id)).randint(0, 60, (6, 24, 24, 3))
-        write_jpegs(video.path, (noise + 80 * np.eye(3)[video.label] + 60).astype(np.uint8))
-    index = Index("jester", "train", ("a", "b", "c"), videos)
+    index = read_index("jester", make_jester(tmp_path / "data", train=12, val=0), "train")
     phases = (Phase(epochs=2, num_frames=3, frame_step=1, lr=0.02), Phase(1, 4, 1, 0.005, freeze_bn=True))
     recipe = Recipe(phases, batch_size=4, decay_epochs=1, precision=precision)
 

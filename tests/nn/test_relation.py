@@ -123,6 +123,13 @@ def test_dropout_is_for_training_only():
     assert torch.equal(module.eval()(x), module(x))
 
 
+def test_gradient_reaches_every_parameter():
+    module = relation(num_frames=3)
+    module(features(8, 3, 5)).square().sum().backward()
+    for name, p in module.named_parameters():
+        assert p.grad is not None and p.grad.abs().max() > 0, name
+
+
 def test_one_frame_is_refused():
     with pytest.raises(ValueError, match="num_frames=1"):
         relation(num_frames=1)

@@ -62,6 +62,13 @@ def test_the_pair_mean_is_not_trained():
     }
 
 
+def test_gradient_reaches_every_parameter():
+    block = random_block(3, 8)
+    block(features(2, 3, 3, 5, 5)).square().sum().backward()
+    for name, p in block.named_parameters():
+        assert p.grad is not None and p.grad.abs().max() > 1e-6, name
+
+
 def test_padding_mode_reaches_both_branches():
     x = torch.ones(1, 3, 3, 5, 5, dtype=torch.float64)
     for branch in ("appearance", "relation"):
