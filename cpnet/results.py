@@ -163,13 +163,14 @@ def origins(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
-    """Where a number comes from: commit, versions, device, time."""
+    """Where a number comes from: commit, versions, device and instructions of the processor, time."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain", "--", "cpnet", "requirements.lock")),
         "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy")}},
         "device": f"{device.type}: {name}",
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "finished": now(),
     }

@@ -148,4 +148,5 @@ def test_provenance_names_commit_and_versions():
     source = results.provenance(torch.device("cpu"))
     assert torch.__version__.startswith(source["versions"]["torch"].partition("+")[0])  # wheels differ in the rest
     assert source["device"].startswith("cpu: ")
+    assert source["instructions"] == torch.backends.cpu.get_cpu_capability()
     assert source["commit"] is None or len(source["commit"]) == 40

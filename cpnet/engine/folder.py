@@ -47,7 +47,7 @@ class Parts:
         self.file, self.main = folder / PARTS, accelerator.is_main_process
         self.earlier: list[dict[str, Any]] = json.loads(self.file.read_text()) if self.file.exists() else []
         source = results.provenance(accelerator.device)
-        self.now = {name: source[name] for name in ("commit", "dirty", "device", "threads")}
+        self.now = {name: source[name] for name in ("commit", "dirty", "device", "instructions", "threads")}
         self.now["processes"] = accelerator.num_processes
         self.start = time.monotonic()
 
