@@ -15,6 +15,7 @@ Ties = Literal["random", "index"]
 # Scores computed at once: 8 MiB of float32 stays in a CPU's cache, 256 MiB keeps a GPU busy.
 BLOCK_ELEMENTS = {"cpu": 2**21, "cuda": 2**26}
 GROUP, WIDE = 8, 2048  # rows of so many columns are searched by the maxima of groups
+FEW = 64  # on a CPU, topk is slow for rows of fewer columns than so many times k, too
 
 
 def correspondence_proposals(x: Tensor, k: int, *, ties: Ties = "random", seeds: Tensor | None = None) -> Tensor:
@@ -152,14 +153,18 @@ def _distinct(queries: Tensor, hashes: Tensor) -> tuple[Tensor, Tensor | None]:
 def _top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Top-k of each row: the best k lie in the k groups of columns with the largest maxima; only those are sorted."""
     n = scores.shape[1]
-    if n < max(WIDE, 2 * GROUP * k):
+    slow = n >= WIDE or (n < FEW * k and scores.device.type == "cpu")
+    if n < 2 * GROUP * k or not slow:
         return scores.topk(k)
     filled = F.pad(scores, (0, -n % GROUP), value=-torch.inf) if n % GROUP else scores
     grouped = filled.unflatten(1, (GROUP, -1))  # (R, g, n / g)
     best = grouped.amax(1).topk(k, sorted=False).indices  # (R, k)
     members = grouped.gather(2, best[:, None].expand(-1, GROUP, -1))  # (R, g, k)
     value, place = members.flatten(1).topk(k)  # (R, k)
-    return value, place // k * grouped.shape[2] + best.gather(1, place % k)
+    column = place // k * grouped.shape[2] + best.gather(1, place % k)
+    if n < WIDE and len(equal := (value[:, 1:] == value[:, :-1]).any(1).nonzero()[:, 0]):
+        value[equal], column[equal] = scores[equal].topk(k)  # the order of equal scores, as results are stored with
+    return value, column
 
 
 def _break_ties(

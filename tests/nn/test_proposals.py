@@ -295,6 +295,16 @@ def test_wide_rows_equal_brute_force(W):
     np.testing.assert_array_equal(correspondence_proposals(x, 6).numpy(), expected)
 
 
+@pytest.mark.parametrize(("side", "k"), [(6, 8), (11, 15)])
+def test_searching_by_groups_keeps_the_order_of_equal_distances(monkeypatch, side, k):
+    """In half of the features only, so that rows with and without equals meet."""
+    x = features(2, 3, 8, side, side, dtype=torch.float32)
+    x[:, :, :, : side // 2] = x[:, :, :, : side // 2].mul(2).round()
+    by_groups = correspondence_proposals(x, k, ties="index")
+    monkeypatch.setattr(proposals, "FEW", 0)
+    assert torch.equal(by_groups, correspondence_proposals(x, k, ties="index"))
+
+
 def test_the_search_is_a_sound_operator():
     x = features(2, 3, 2, 3, 4, dtype=torch.float32)
     for seeds in (None, torch.tensor([1, 2])):
