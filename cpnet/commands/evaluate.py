@@ -34,7 +34,8 @@ def evaluate(
         split: which videos.
         protocol: views of each video, clips x crops.
         size: height and width of the crops; those of training if none is given.
-        short_side: short side that frames are resized to before; size if none is given.
+        short_side: short side that frames are resized to before; size if none is given, where the corners of 5 and 10
+            crops coincide: 128 for those of 112, as the released code has it.
         k: proposals of CP modules, if other than in training.
         shuffled: show frames out of order, a control.
         which: the last checkpoint, or the best one on the validation split.

@@ -43,7 +43,7 @@ class Protocol:
     Attributes:
         num_clips, num_crops: number of views in time and in space, see `cpnet.data.clips`.
         size: height and width of the crops; those of training if None.
-        short_side: short side to which frames are resized before; `size` if None.
+        short_side: short side to which frames are resized before; `size` if None, so that corners of crops coincide.
         k: number of proposals of CP modules; that of training if None.
         shuffled: show frames out of order, as a control.
         videos: how many of the first videos of a split are tested; all if None.

@@ -28,8 +28,8 @@ def decided_by(count: int, name: Dataset, kinds: Sequence[str]) -> np.ndarray:
 
 
 def no_gain(name: Dataset, rows: tuple[str, str], margin: float) -> Comparison:
-    """The first row gains nothing over the second on classes that need no motion, but for a margin."""
-    return Comparison("gain where no motion is needed", _gain(name, STILL, rows), -margin, margin)
+    """The first row gains little over the second on classes that need no motion, or loses."""
+    return Comparison("gain where no motion is needed", _gain(name, STILL, rows), high=margin)
 
 
 def more_gain(name: Dataset, rows: tuple[str, str]) -> Comparison:

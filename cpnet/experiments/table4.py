@@ -36,9 +36,11 @@ def _in_phases(recipe: Recipe) -> Recipe:
 
 
 def _protocols(profile: str) -> dict[str, Protocol]:
-    """Ten clips of three crops; of 256x256 where training has 224."""
-    many = {"paper": Protocol(10, 3, size=256), "smoke": Protocol(1, 3)}.get(profile, Protocol(10, 3))
-    return {"": replace(many, videos=VIDEOS_OF_MANY_VIEWS) if profile == "cpu" else many, "1x1": Protocol()}
+    """Ten clips of three crops; at profile paper of 256x256, where training has 224."""
+    if profile == "paper":
+        return {"": Protocol(10, 3, size=256, short_side=256), "1x1": Protocol(short_side=256)}
+    clips, videos = 1 if profile == "smoke" else 10, VIDEOS_OF_MANY_VIEWS if profile == "cpu" else None
+    return {"": Protocol(clips, 3, videos=videos), "1x1": Protocol()}
 
 
 ROWS = ("nl", "cpnet")

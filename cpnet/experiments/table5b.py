@@ -8,7 +8,16 @@ from cpnet.experiments.claims import PAIRED, Claim, Measured, Verdict, differenc
 from cpnet.experiments.kinetics_rows import STAND_IN
 from cpnet.experiments.leaks import AT_GUESSING, guesses
 from cpnet.experiments.table import Table
-from cpnet.experiments.twentybn import columns, no_loss, of_classes, row, seeds
+from cpnet.experiments.twentybn import (
+    MAIN,
+    columns,
+    larger_than_on_kinetics,
+    no_loss,
+    of_classes,
+    row,
+    seeds,
+    with_kinetics,
+)
 from cpnet.models import create_model
 from cpnet.models.summary import count_parameters
 from cpnet.paper import read_table
@@ -33,7 +42,11 @@ def _smallest(frame: pd.DataFrame) -> Verdict:
     )
 
 
-TABLE = Table(
+def _published(frame: pd.DataFrame) -> Verdict:
+    return Verdict("not run", "on Jester itself; and the accuracies that the paper cites are lost in our copy")
+
+
+TABLE: Table = Table(
     name="table5b",
     title="Table 5(b)",
     chapter="08_jester",
@@ -47,18 +60,20 @@ TABLE = Table(
         Claim(
             "CP modules raise the accuracy of C2D",
             "paper",
-            f"top-1 of single clips; {PAIRED}",
+            f"top-1 {MAIN}; {PAIRED}",
             partial(within, comparisons=[GAINED._replace(low=0.0)]),
         ),
         Claim(
             f"CP modules raise the accuracy of C2D by about {GAIN:.0f} points",
             "paper",
-            f"top-1 of single clips, {GAIN:.0f} ± {ABOUT:.0f}; {PAIRED}",
+            f"top-1 {MAIN}, {GAIN:.0f} ± {ABOUT:.0f}; {PAIRED}",
             partial(within, comparisons=[GAINED._replace(low=GAIN - ABOUT, high=GAIN + ABOUT)]),
         ),
         Claim(
             "CPNet has the fewest weights of all but C2D", "paper", "weights, as the paper has the network", _smallest
         ),
+        Claim("CPNet outperforms all that the paper cites, in validation and testing", "paper", "top-1", _published),
+        larger_than_on_kinetics(PAIR),
         *of_classes("jester", PAIR),
         no_loss(ROWS),
         Claim(
@@ -68,4 +83,5 @@ TABLE = Table(
             partial(within, comparisons=[guesses("c2d_resnet34")]),
         ),
     ),
+    evidence=lambda: with_kinetics(TABLE.load()),
 )

@@ -34,7 +34,12 @@ def test_videos_are_those_that_are_rendered(tmp_path):
 
 @pytest.mark.parametrize(
     ("motion", "still", "expected"),
-    [(90, 51, ["holds", "holds"]), (90, 90, ["does not hold", "undecided"]), (50, 90, ["does not hold"] * 2)],
+    [
+        (90, 51, ["holds", "holds"]),
+        (90, 20, ["holds", "holds"]),
+        (90, 90, ["does not hold", "undecided"]),
+        (50, 90, ["does not hold"] * 2),
+    ],
 )
 def test_a_gain_is_found_where_it_is(motion, still, expected):
     frame = made(motion, still)
