@@ -10,6 +10,7 @@ from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
 from cpnet.experiments.profiles import KNOBS, SINGLE_CLIP, Knobs, kinetics, on_other_videos, twentybn
 from cpnet.experiments.table import Table
+from cpnet.experiments.table3d import STEPS
 from cpnet.experiments.twentybn import NETWORKS
 
 TRIED = (Knobs(1e-3), Knobs(2e-3), Knobs(4e-3), Knobs(8e-3))
@@ -18,12 +19,13 @@ FAMILIES = ("c2d", "c3d", "nl", "artnet", "cpnet")
 TUNING_SEED, TUNING_VIDEOS = 1, 500  # another stand-in, its training videos included
 
 
-def trial(family: str, knobs: Knobs, profile: str, seed: int) -> VideoTraining | None:
-    """A training of Table 3(d) at given knobs, on other videos."""
+def trial(family: str, knobs: Knobs, step: int, profile: str, seed: int) -> VideoTraining | None:
+    """A training of Table 3(d), of every so many frames, at given knobs, on other videos."""
     if profile != "cpu":
         return None
     network = Network(f"{family}_resnet18", positions="6" if family == "cpnet" else None)
-    return on_other_videos(kinetics(network, profile, seed, knobs=knobs), TUNING_VIDEOS, TUNING_SEED)
+    training = kinetics(network, profile, seed, frame_step=step, knobs=knobs)
+    return on_other_videos(training, TUNING_VIDEOS, TUNING_SEED)
 
 
 def start(stills: bool, profile: str, seed: int) -> VideoTraining | None:
@@ -36,10 +38,10 @@ def start(stills: bool, profile: str, seed: int) -> VideoTraining | None:
     return on_other_videos(training, TUNING_VIDEOS, TUNING_SEED)
 
 
-def name_of(family: str, knobs: Knobs) -> str:
+def name_of(family: str, knobs: Knobs, step: int) -> str:
     """A row's name, such as "cpnet_step12_lr0.002_scale8"."""
     scale = f"_scale{knobs.displacement_scale:g}" if knobs.displacement_scale else ""
-    return f"{family}_step12_lr{knobs.lr:g}{scale}"
+    return f"{family}_step{step}_lr{knobs.lr:g}{scale}"
 
 
 def tried(family: str) -> tuple[Knobs, ...]:
@@ -50,7 +52,12 @@ def tried(family: str) -> tuple[Knobs, ...]:
 STARTS = {"jester_random": "random weights", "jester_stills": "weights from still images"}
 TABLE = Table(
     name="table3_trials",
-    rows={name_of(family, knobs): partial(trial, family, knobs) for family in FAMILIES for knobs in tried(family)}
+    rows={
+        name_of(family, knobs, step): partial(trial, family, knobs, step)
+        for step in STEPS
+        for family in FAMILIES
+        for knobs in tried(family)
+    }
     | {name: partial(start, name == "jester_stills") for name in STARTS},
 )
 
@@ -59,7 +66,7 @@ def overview() -> pd.DataFrame:
     """One line a network: accuracy of each trial, and what is chosen."""
     top1 = TABLE.load().query("metric == 'val_top1'").set_index("row")["value"]
     lines = {
-        family: [f"{knobs}: {top1[name_of(family, knobs)]:.1f} %" for knobs in tried(family)] + [str(KNOBS[family])]
+        family: [f"{knobs}: {top1[name_of(family, knobs, 12)]:.1f} %" for knobs in tried(family)] + [str(KNOBS[family])]
         for family in FAMILIES
     }
     columns = ["first trial", "second", "third", "fourth", "chosen"]
