@@ -207,7 +207,10 @@ def test_accuracy_by_what_decides_is_that_of_the_result_files(number):
 
 def key_of(named):
     """Of what stands in brackets: a protocol, or another metric."""
-    return named if named.startswith(("val_", "test_")) else f"val_top1_{named}".rstrip("_")
+    metrics = {"top-5": "val_top5", "test": "test_top1", "test, top-5": "test_top5"}
+    if named in metrics or named.startswith(("val_", "test_")):
+        return metrics.get(named, named)
+    return f"val_top1_{named}".rstrip("_")
 
 
 def points(record, named):
@@ -234,7 +237,7 @@ def half_of_interval(lines):
 @pytest.mark.parametrize("number", ["02", "03", "04", "05", "06", "07", "08"])
 def test_evidence_of_claims_follows_from_result_files(number):
     found = stored(TABLES[number])
-    side = r"(\w+)(?: \((\w+)\))?"
+    side = r"(\w+)(?: \(([^()]+)\))?"
     text = " ".join(evidence.text for evidence in shown(number, "TABLE.judge").select(".evidence"))
     text = re.sub(r"trained with k = (\d+): tested with (\d+) minus with (\d+)", r"k\1 (k\2) - k\1 (k\3)", text)
     text = re.sub(r"trained and tested with (\d+) minus with (\d+)", r"k\1 (k\1) - k\2 (k\2)", text)
