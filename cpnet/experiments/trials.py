@@ -8,7 +8,7 @@ import pandas as pd
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.setting import Network
 from cpnet.engine.video_training import VideoTraining
-from cpnet.experiments.profiles import KNOBS, SINGLE_CLIP, Knobs, kinetics, on_other_videos, twentybn
+from cpnet.experiments.profiles import SINGLE_CLIP, Knobs, kinetics, knobs_of, on_other_videos, twentybn
 from cpnet.experiments.table import Table
 from cpnet.experiments.table3d import STEPS
 from cpnet.experiments.twentybn import NETWORKS
@@ -63,14 +63,17 @@ TABLE = Table(
 
 
 def overview() -> pd.DataFrame:
-    """One line a network: accuracy of each trial, and what is chosen."""
+    """One line a network and frame rate: accuracy of each trial, and what is chosen once all are run."""
     top1 = TABLE.load().query("metric == 'val_top1'").set_index("row")["value"]
-    lines = {
-        family: [f"{knobs}: {top1[name_of(family, knobs, 12)]:.1f} %" for knobs in tried(family)] + [str(KNOBS[family])]
-        for family in FAMILIES
-    }
-    columns = ["first trial", "second", "third", "fourth", "chosen"]
-    return pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("network")
+    lines = []
+    for step in STEPS:
+        for family in FAMILIES:
+            found = [(knobs, top1.get(name_of(family, knobs, step))) for knobs in tried(family)]
+            shown = [f"{knobs}: {'not run' if value is None else f'{value:.1f} %'}" for knobs, value in found]
+            chosen = "" if None in dict(found).values() else str(knobs_of(Network(family), step))
+            lines.append([f"{family}, 1/{step}", *shown, chosen])
+    columns = ["network, frames", "first trial", "second", "third", "fourth", "chosen"]
+    return pd.DataFrame(lines, columns=columns).set_index("network, frames")
 
 
 def starts() -> pd.DataFrame:
