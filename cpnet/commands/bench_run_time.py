@@ -8,7 +8,8 @@ def bench_run_time(
 ) -> None:
     """Measure all that the chapter on run time shows, and store it as CSV files, with the machine's name in each line.
 
-    Speed of CPNet-34, growth of time and memory with the number of positions, exact and approximate searches.
+    Speed of CPNet-34, growth of time and memory with the number of positions, exact and approximate searches, the
+    latter in trained networks, of which one is tested on a stand-in that may have to be rendered first.
 
     Args:
         device: cpu or cuda.

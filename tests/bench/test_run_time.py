@@ -14,6 +14,7 @@ from cpnet.bench.run_time import (
     measure_search,
     measure_speed,
     recall,
+    recall_at_square,
 )
 from cpnet.bench.train import exponents
 from cpnet.data.moving_square import ToyMotion
@@ -80,13 +81,29 @@ def test_a_net_searches_with_what_it_is_given_and_then_as_before():
     assert torch.equal(net(clip), before)
 
 
-@pytest.mark.usefixtures("few_clips")
-def test_accuracy_is_measured_for_each_search():
+def test_accuracy_is_measured_for_each_search_in_all_modules():
     pytest.importorskip("faiss")
-    frame = measure_accuracy(create_model("cpnet_toy"), ToyMotion("val", size=24, num_frames=2))
-    assert frame["candidate"].tolist() == [*SEARCHES] and (frame["clips"] == 40).all()
-    found = frame.set_index("candidate")["recall at the square"]
-    assert found["exact, this package"] == found["exact, faiss"] == 1
+    net = create_model("cpnet_resnet18", width=4, positions="res3", k=4, num_classes=3).eval()
+    clips, outputs = features(2, 3, 4, 64, 64), []
+
+    def top1():
+        with torch.no_grad():
+            outputs.append(net(clips))
+        return 10.0 * len(outputs)
+
+    for module in net._cp_modules():
+        nn.init.ones_(module.projection_norm.weight)
+    frame = measure_accuracy(net, top1)
+    assert frame["candidate"].tolist() == [*SEARCHES] and frame["top-1, %"].tolist() == [10, 20, 30, 40, 50]
+    assert frame["recall"][:3].tolist() == [1, 1, 1] and (frame["recall"][3:] > 0.3).all()
+    torch.testing.assert_close(outputs[1], outputs[2], rtol=1e-4, atol=1e-4)  # this package and faiss
+
+
+@pytest.mark.usefixtures("few_clips")
+def test_recall_at_the_square():
+    pytest.importorskip("faiss")
+    found = recall_at_square(create_model("cpnet_toy"), ToyMotion("val", size=24, num_frames=2))
+    assert len(found) == len(SEARCHES) and found[:3] == [1, 1, 1]
 
 
 def test_speed_leaves_out_large_batches():
@@ -116,8 +133,8 @@ def test_the_command_stores_what_the_chapter_loads(monkeypatch, tmp_path, capsys
     growth = {"num_frames": (2, 4), "side": 4, "channels": 8}
     monkeypatch.setattr(chapter, "measure_growth", lambda device: measure_growth(device, **growth))
     monkeypatch.setattr(chapter, "features", lambda net, device: {"tiny": (features(1, 5, 3, 8, 8), 4)})
-    monkeypatch.setattr(chapter, "ToyMotion", lambda split, seed: [])
-    monkeypatch.setattr(chapter, "measure_accuracy", lambda net, data, device: measure_growth(**growth)[:1])
+    monkeypatch.setattr(chapter, "_of_toy_net", lambda net, device: measure_growth(**growth)[:1])
+    monkeypatch.setattr(chapter, "_of_video_net", lambda device: measure_growth(**growth)[:1])
     monkeypatch.setattr("cpnet.experiments.run.Run.trained", lambda run: TRAINED)
     main(["bench", "run-time", "--out", str(tmp_path), "--threads", "1"])
     assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(chapter.MEASUREMENTS)
