@@ -81,7 +81,7 @@ def score_videos(
         machine: processes that load videos, and the progress bar.
         accelerator: device, precision and processes; those of the machine, in float32, if None.
         batch_size: videos that are loaded together.
-        clips_at_once: views that the network sees together.
+        clips_at_once: views that the network sees together; equal views of a batch are seen once.
 
     Returns:
         (videos, classes), float32 on the CPU, the same in all processes; NaN for videos that cannot be read.
@@ -103,9 +103,10 @@ def score_videos(
     with progress_bar(show, total=len(batches), desc="evaluating", position=machine.position, leave=False) as bar:
         for batch in batches:
             B, V = batch.views.shape[:2]
-            chunks = batch.views.flatten(0, 1).split(clips_at_once)  # (at most clips_at_once, 3, T, S, S)
+            distinct, which = _distinct(batch.views.flatten(0, 1))  # (U, 3, T, S, S), (B V,)
+            chunks = distinct.split(clips_at_once)  # (at most clips_at_once, 3, T, S, S)
             with accelerator.autocast():
-                logits = torch.cat([model(normalise(chunk.to(accelerator.device))) for chunk in chunks])
+                logits = torch.cat([model(normalise(chunk.to(accelerator.device))) for chunk in chunks])[which]
             scores = views.exchange(logits.float().softmax(1).cpu().unflatten(0, (B, V))).mean(1)  # (B, classes)
             if scores[batch.readable].isnan().any():
                 raise FloatingPointError("the network gives NaN for videos that are read: train in fp32, or slower")
@@ -117,3 +118,10 @@ def score_videos(
 
         found = gather_object(found)
     return torch.stack([scores for _, scores in sorted(found, key=lambda item: item[0])])
+
+
+def _distinct(views: Tensor) -> tuple[Tensor, list[int]]:
+    """Views that differ, and for each view which of them it is: short videos and square frames have many alike."""
+    places: dict[bytes, int] = {}
+    which = [places.setdefault(view.numpy().tobytes(), len(places)) for view in views]
+    return views[[which.index(place) for place in range(len(places))]], which

@@ -103,6 +103,14 @@ def test_scores_are_those_of_a_plain_loop(tmp_path, num_clips, num_crops):
     assert (found.max(1).values - found.min(1).values).max() > 0.01  # scores differ
 
 
+def test_equal_views_are_seen_once(tmp_path):
+    """Four clips of three frames fit six frames in different places, five do not; crops as high as a frame coincide."""
+    model, seen = make_model(), []
+    model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    score_videos(model, make_views(tmp_path, num_clips=5, num_crops=10), QUIET, batch_size=N, clips_at_once=1000)
+    assert seen == [N * 4 * 6]
+
+
 def test_videos_that_cannot_be_read_are_errors(tmp_path):
     views = make_views(tmp_path, damaged=(2, 5))
     scores = score_videos(make_model(), views, QUIET)
