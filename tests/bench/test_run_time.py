@@ -83,6 +83,7 @@ def test_a_net_searches_with_what_it_is_given_and_then_as_before():
 
 def test_accuracy_is_measured_for_each_search_in_all_modules():
     pytest.importorskip("faiss")
+    torch.manual_seed(0)  # with some weights two distances are so near that rounding chooses between them
     net = create_model("cpnet_resnet18", width=4, positions="res3", k=4, num_classes=3).eval()
     clips, outputs = features(2, 3, 4, 64, 64), []
 
