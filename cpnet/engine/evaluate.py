@@ -103,11 +103,12 @@ def score_videos(
     with progress_bar(show, total=len(batches), desc="evaluating", position=machine.position, leave=False) as bar:
         for batch in batches:
             B, V = batch.views.shape[:2]
-            distinct, which = _distinct(batch.views.flatten(0, 1))  # (U, 3, T, S, S), (B V,)
+            # Short videos and square frames have many equal views: (U, 3, T, S, S), and for each view which, (B V,).
+            distinct, which = batch.views.flatten(0, 1).unique(dim=0, return_inverse=True)
             chunks = distinct.split(clips_at_once)  # (at most clips_at_once, 3, T, S, S)
             with accelerator.autocast():
-                logits = torch.cat([model(normalise(chunk.to(accelerator.device))) for chunk in chunks])[which]
-            scores = views.exchange(logits.float().softmax(1).cpu().unflatten(0, (B, V))).mean(1)  # (B, classes)
+                logits = torch.cat([model(normalise(chunk.to(accelerator.device))) for chunk in chunks])
+            scores = views.exchange(logits.float().softmax(1).cpu()[which].unflatten(0, (B, V))).mean(1)  # (B, classes)
             if scores[batch.readable].isnan().any():
                 raise FloatingPointError("the network gives NaN for videos that are read: train in fp32, or slower")
             scores[~batch.readable] = float("nan")
@@ -118,10 +119,3 @@ def score_videos(
 
         found = gather_object(found)
     return torch.stack([scores for _, scores in sorted(found, key=lambda item: item[0])])
-
-
-def _distinct(views: Tensor) -> tuple[Tensor, list[int]]:
-    """Views that differ, and for each view which of them it is: short videos and square frames have many alike."""
-    places: dict[bytes, int] = {}
-    which = [places.setdefault(view.numpy().tobytes(), len(places)) for view in views]
-    return views[[which.index(place) for place in range(len(places))]], which
