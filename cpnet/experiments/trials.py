@@ -1,5 +1,6 @@
 """What chose the knobs of short trainings, and what those on Jester start from: trials on videos of no table."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +16,7 @@ from cpnet.experiments.twentybn import NETWORKS
 
 TRIED = (Knobs(1e-3), Knobs(2e-3), Knobs(4e-3), Knobs(8e-3))
 TRIED_CPNET = (Knobs(2e-3, 8.0), Knobs(2e-3, 32.0), Knobs(4e-3, 32.0), Knobs(8e-3, 32.0))
+TRIED_PUBLISHED = (Knobs(2e-3, 1.0), Knobs(4e-3, 1.0))  # displacements as published: they choose nothing
 FAMILIES = ("c2d", "c3d", "nl", "artnet", "cpnet")
 TUNING_SEED, TUNING_VIDEOS = 1, 500  # another stand-in, its training videos included
 
@@ -58,6 +60,7 @@ TABLE = Table(
         for family in FAMILIES
         for knobs in tried(family)
     }
+    | {name_of("cpnet", knobs, 12): partial(trial, "cpnet", knobs, 12) for knobs in TRIED_PUBLISHED}
     | {name: partial(start, name == "jester_stills") for name in STARTS},
 )
 
@@ -76,8 +79,14 @@ def overview() -> pd.DataFrame:
     return pd.DataFrame(lines, columns=columns).set_index("network, frames")
 
 
-def starts() -> pd.DataFrame:
-    """Of CPNet on Jester, by what it starts from: top-1, and partners told apart, in percent."""
-    found = TABLE.load().query("row in @STARTS").pivot(index="row", columns="metric", values="value")
+def told_apart(names: Mapping[str, str]) -> pd.DataFrame:
+    """Of some trials, by names to show: top-1, and partners told apart, in percent."""
+    found = TABLE.load().query("row in @names").pivot(index="row", columns="metric", values="value")
     columns = {"val_top1": "val top-1", "val_partners": "partners"}
-    return found[list(columns)].rename(index=STARTS, columns=columns).rename_axis("start", axis=0)
+    return found.reindex(list(names))[list(columns)].rename(index=names, columns=columns).rename_axis("trial", axis=0)
+
+
+def scales() -> pd.DataFrame:
+    """Of CPNet at every 12th frame, by the scale of displacements and the learning rate."""
+    knobs = sorted((*TRIED_PUBLISHED, *TRIED_CPNET), key=lambda knobs: (knobs.displacement_scale or 0, knobs.lr))
+    return told_apart({name_of("cpnet", each, 12): str(each) for each in knobs})
