@@ -69,6 +69,9 @@ NETS = {
     **{f"c3d{n}": Net(f"C3D, {n} layers", "c3d_toy", {"layers": n}, n) for n in (2, 3, 4)},
     "c3d4_long": Net("C3D, 4 layers, 36 epochs", "c3d_toy", {"layers": 4}, 4, (9,), epochs=36),
     **{f"cpnet_k{k}": Net(f"CPNet, k = {k}", "cpnet_toy", {"k": k}, None, SOME) for k in (1, 4)},
+    "cpnet_k4_scale32": Net(
+        "CPNet, k = 4, scale 32", "cpnet_toy", {"k": 4, "displacement_scale": 32.0}, None, SOME[:2]
+    ),
     "cpnet_k4_long": Net("CPNet, k = 4, 36 epochs", "cpnet_toy", {"k": 4}, None, SOME[:2], epochs=36),
     **{
         f"cpnet_k4_{kind}": Net(f"CPNet, k = 4, {kind} distractors", "cpnet_toy", {"k": 4}, None, SOME[1::2], kind)

@@ -66,11 +66,12 @@ def test_table_3a():
     def judged(**top1):
         return outcomes(table3a.TABLE, measured(top1))
 
-    assert judged(c2d=50.0, cp1=60.0, cp2=65.0, cp4=70.0, cp6=75.0) == ["holds"] * 3
-    assert judged(c2d=50.0, cp1=60.0, cp2=60.2, cp4=70.0, cp6=75.0) == ["holds", "undecided", "holds"]
-    assert judged(c2d=50.0, cp1=60.0, cp2=52.0, cp4=70.0, cp6=75.0) == ["holds", "does not hold", "holds"]
-    assert judged(c2d=75.0, cp1=70.0, cp2=65.0, cp4=60.0, cp6=50.0) == ["does not hold"] * 3
-    assert outcomes(table3a.TABLE, NOTHING) == ["not run"] * 3
+    assert judged(c2d=50.0, cp1=60.0, cp2=65.0, cp4=70.0, cp6=75.0) == ["holds"] * 4
+    assert judged(c2d=50.0, cp1=60.0, cp2=60.2, cp4=70.0, cp6=75.0) == ["holds", "undecided", "holds", "holds"]
+    assert judged(c2d=50.0, cp1=60.0, cp2=52.0, cp4=70.0, cp6=75.0) == ["holds", "does not hold", "holds", "holds"]
+    assert judged(c2d=50.0, cp1=75.0, cp2=75.0, cp4=75.0, cp6=75.0) == ["holds", "undecided", "undecided", "holds"]
+    assert judged(c2d=75.0, cp1=70.0, cp2=65.0, cp4=60.0, cp6=50.0) == ["does not hold"] * 4
+    assert outcomes(table3a.TABLE, NOTHING) == ["not run"] * 4
 
 
 def grid(best, changed=None):
