@@ -50,7 +50,8 @@ def main(args: Sequence[str] | None = None) -> None:
     except (ValueError, FloatingPointError, TimeoutError) as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        said = f"{error.filename} cannot be used ({error.strerror}): give another place" if error.errno else str(error)
+        there = error.errno and error.filename
+        said = f"{error.filename} cannot be used ({error.strerror}): give another place" if there else str(error)
         sys.exit(f"error: {said}")
     except KeyboardInterrupt:
         print("stopped: the same command goes on from the last checkpoint, where there is one", file=sys.stderr)

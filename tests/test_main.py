@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import re
@@ -126,6 +127,15 @@ def test_outputs_of_an_evaluation_are_probed_before_it(trained, options, message
     with pytest.raises(SystemExit) as stop:
         main(["evaluate", str(trained[1]), "--data-root", str(trained[0]), *options])
     assert str(stop.value).startswith(message) and not capsys.readouterr().out
+
+
+def test_a_full_disk_is_said(monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")  # as a write to an open file says it, without a name
+
+    monkeypatch.setattr("cpnet.__main__._run", full)
+    with pytest.raises(SystemExit, match=r"^error: \[Errno \d+\] No space left on device$"):
+        main(["models"])
 
 
 def test_the_list_of_a_check_is_probed_before_it(trained, capsys):

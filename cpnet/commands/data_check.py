@@ -36,13 +36,12 @@ def data_check(
         deadline: seconds for 64 frames, after which a decoder is killed.
         out: file of the list; quarantine.jsonl in root, where indexes look for it, if none is given.
     """
-    problems, unlisted, read = [], 0, IsolatedDecoder(backend, deadline)
+    problems, unlisted, read = [], 0, IsolatedDecoder(backend, deadline, keep=False)
     out = root / FILE_NAME if out is None else out
     indexes = [read_index(dataset, root, split, quarantine=False) for split in splits]  # all, before hours of decoding
     check_writable(out)
     sound = out.with_name(f"{out.name}.sound")
     checked = {video.path for index in indexes for video in index.videos}
-    others = [p for p in read_quarantine(out) if root / p.path not in checked] if out.is_file() else []
     for index in indexes:
         print(index.summary())
         unlisted += len(index.missing) + len(index.malformed)
@@ -51,8 +50,9 @@ def data_check(
         print(f"{problem.path}: {problem.reason}")
     for path, reason in read.by_pyav.items():
         print(f"{path.relative_to(root)} is read by PyAV: {reason}")
-    write_quarantine(out, [*others, *problems])
-    sound.unlink()
+    others = [p for p in read_quarantine(out) if root / p.path not in checked] if out.is_file() else []
+    write_quarantine(out, [*others, *problems])  # others: a check of another split may have written meanwhile
+    sound.unlink(missing_ok=True)
     print(f"{len(others) + len(problems)} damaged videos listed in {out}")
     if problems or unlisted:
         sys.exit(1)

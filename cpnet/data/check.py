@@ -28,7 +28,8 @@ def check_videos(
         The videos that failed, in the order of `videos`.
 
     Raises:
-        ValueError: no process.
+        ValueError: no process, or what decodes is not installed.
+        ChildProcessError, TimeoutError: what decodes does not start.
     """
     if jobs < 1:
         raise ValueError(f"jobs={jobs}: give at least one process")
@@ -65,6 +66,10 @@ def _reason(path: Path, read: Reader) -> str:
         read(path, first_chunk)
         for start in range(AT_ONCE, length, AT_ONCE):
             read(path, range(start, min(start + AT_ONCE, length)))
+    except (ChildProcessError, TimeoutError):  # no decoder has started
+        raise
+    except ImportError as error:
+        raise ValueError(f"no video can be read: {error}") from error
     except Exception as error:  # whatever a damaged file makes a decoder raise is the answer
         return str(error).removeprefix(f"{path}: ") or type(error).__name__
     return ""

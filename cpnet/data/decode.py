@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+import sys
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 Backend = Literal["decord", "pyav"]
+MODULES: dict[Backend, str] = {"decord": "decord", "pyav": "av"}
 UNREADABLE = (FileNotFoundError, ValueError)  # what `decode_frames` raises for a damaged video
 WITH_AN_INDEX = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # formats whose frames PyAV finds by their times
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -107,15 +109,10 @@ def _stacked(path: Path, frames: dict[int, np.ndarray], chosen: Sequence[int]) -
     return np.stack([frames[i] for i in chosen])
 
 
-def load_backend(backend: Backend) -> Any:
-    """Import what reads video files, which can take seconds, and return its module."""
-    if backend == "decord":
-        import torch  # noqa: F401, before decord: loaded after it, CUDA can hang
-    return import_module("av" if backend == "pyav" else backend)
-
-
 def _decode_with_decord(path: Path, indices: Indices) -> np.ndarray:
-    decord = load_backend("decord")
+    if "decord" not in sys.modules:
+        import torch  # noqa: F401, before decord: loaded after it, CUDA can hang
+    decord = import_module(MODULES["decord"])
     try:
         # More threads fail on some webm files. Frames that decord replaces by their neighbours are errors.
         reader = decord.VideoReader(str(path), num_threads=1, fault_tol=0)

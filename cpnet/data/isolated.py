@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from cpnet.data.decode import IMAGE_SUFFIXES, Backend, Indices, decode_frames, doubts, load_backend
+from cpnet.data.decode import IMAGE_SUFFIXES, MODULES, Backend, Indices, decode_frames, doubts
 
 DEADLINE, AT_ONCE = 60.0, 64  # seconds for so many frames
 DOUBTS = "doubts"  # asks for `doubts` in place of frames
@@ -89,7 +90,7 @@ class Child:
         except EOFError as error:
             code = self.process.wait()
             self.kill()
-            raise DecoderDied(f"the decoder did not start, exit code {code}") from error
+            raise ChildProcessError(f"a process for decoding did not start, exit code {code}") from error
 
 
 def _end(process: subprocess.Popen[bytes], connection: Connection, owner: int) -> None:
@@ -111,15 +112,16 @@ class IsolatedDecoder:
         backend: what reads video files, see `cpnet.data.decode`.
         deadline: seconds for each 64 frames of a call, or fewer. Then its process is killed, and the video counts as
             one that cannot be read.
+        keep: give the frames that are asked for; without, they are decoded, and none of them is given.
 
     Attributes:
         by_pyav: videos that PyAV has read in place of decord, and why.
     """
 
-    def __init__(self, backend: Backend = "decord", deadline: float = DEADLINE) -> None:
+    def __init__(self, backend: Backend = "decord", deadline: float = DEADLINE, keep: bool = True) -> None:
         if deadline <= 0:
             raise ValueError(f"deadline={deadline:g}: give more than 0 seconds")
-        self.backend, self.deadline = backend, deadline
+        self.backend, self.deadline, self.keep = backend, deadline, keep
         self.children = threading.local()
         self.by_pyav: dict[Path, str] = {}
         self.trusted: set[Path] = set()
@@ -152,7 +154,7 @@ class IsolatedDecoder:
 
     def _why_not_decord(self, path: Path) -> str:
         if path not in self.by_pyav and path not in self.trusted:
-            reason = self._child("pyav").ask((path, DOUBTS), self.deadline)
+            reason = self._child("pyav").ask((path, DOUBTS, True), self.deadline)
             if reason:
                 return f"decord would misread it: {reason}"
             self.trusted.add(path)
@@ -174,7 +176,7 @@ class IsolatedDecoder:
         child = self._child(backend)
         try:
             chosen = None if callable(indices) else list(indices)
-            answer = child.ask((path, chosen), self._seconds(chosen or ()))
+            answer = child.ask((path, chosen, self.keep), self._seconds(chosen or ()))
             while isinstance(answer, int):  # a length: frames are chosen here, where the caller's random draws are
                 assert callable(indices)
                 chosen = list(indices(answer))
@@ -190,7 +192,7 @@ class IsolatedDecoder:
         return self.deadline * max(1, math.ceil(len(set(chosen)) / AT_ONCE))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return IsolatedDecoder, (self.backend, self.deadline)  # a copy starts children of its own
+        return IsolatedDecoder, (self.backend, self.deadline, self.keep)  # a copy starts children of its own
 
 
 def _of_images(path: Path) -> bool:
@@ -206,23 +208,24 @@ def serve(descriptor: int, backend: Backend) -> None:
         return connection.recv()
 
     with suppress(ImportError):  # an answer will say so
-        load_backend(backend)  # before the first deadline begins
+        import_module(MODULES[backend])  # before the first deadline begins, and without torch, which weighs 190 MiB
     connection.send("ready")
     while True:
         try:
-            path, indices = connection.recv()
+            path, indices, keep = connection.recv()
         except EOFError:  # the parent is gone
             return
         try:
-            answer = _answer(path, choose if indices is None else indices, backend)
+            answer = _answer(path, choose if indices is None else indices, backend, keep)
         except Exception as error:
             answer = error
         connection.send(answer)
 
 
-def _answer(path: Path, indices: Any, backend: Backend) -> np.ndarray | str | Exception:
+def _answer(path: Path, indices: Any, backend: Backend, keep: bool) -> np.ndarray | str | Exception:
     if indices != DOUBTS:
-        return decode_frames(path, indices, backend)
+        frames = decode_frames(path, indices, backend)
+        return frames if keep else frames[:0]
     try:
         return doubts(path)
     except Exception:  # whoever decodes it says what is wrong

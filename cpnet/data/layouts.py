@@ -67,6 +67,7 @@ class Index:
         quarantined: those that exist, but that a check found to be damaged.
         malformed: annotation rows that could not be used: where, and why; they are listed, and never scored.
         replaced: how many are read from the folder of replacements, Kinetics only.
+        order: place in the annotation, by path.
     """
 
     dataset: str
@@ -77,12 +78,18 @@ class Index:
     quarantined: list[Video] = field(default_factory=list)
     malformed: list[str] = field(default_factory=list)
     replaced: int = 0
+    order: dict[Path, int] = field(default_factory=dict)
 
     @property
     def listed(self) -> list[Video]:
-        """All that the split lists, usable or not: what an accuracy is over; the usable ones first."""
+        """All that the split lists, usable or not: what an accuracy is over.
+
+        They are in the order of the annotation, whichever can be used today, as results keep hits by place; rows that
+        are malformed come last.
+        """
+        there = [*self.videos, *self.missing, *self.quarantined]
         unusable = [Video(where, Path(where), NO_LABEL) for where in self.malformed]
-        return [*self.videos, *self.missing, *self.quarantined, *unusable]
+        return sorted(there, key=lambda video: self.order.get(video.path, 0)) + unusable
 
     @property
     def n_expected(self) -> int:
@@ -100,6 +107,7 @@ class Index:
 
     def add(self, video: Video) -> None:
         """Put a video where it belongs."""
+        self.order.setdefault(video.path, len(self.order))
         (self.videos if video.path.exists() else self.missing).append(video)
 
     def summary(self) -> str:

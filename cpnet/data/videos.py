@@ -135,7 +135,7 @@ class EvaluationViews(VideoDataset):
     def __post_init__(self) -> None:
         if self.short_side is not None and self.short_side < self.size:
             raise ValueError(f"short_side={self.short_side}: crops of size={self.size} do not fit, give that or more")
-        self.videos = self.index.listed
+        self.videos, self.readable = self.index.listed, set(self.index.videos)
         places = crops(self.size, self.size, self.size, self.num_crops)
         self.mirrored = torch.tensor([crop.mirrored for crop in places] * self.num_clips)  # (V,)
         self.pairs: dict[int, int] = {}  # labels that a mirrored view tells the other way round
@@ -156,7 +156,7 @@ class EvaluationViews(VideoDataset):
     def __getitem__(self, i: int) -> Views:
         """Views of video `i`, crop by crop within clip by clip."""
         video = self.videos[i]
-        if i < len(self.index.videos):
+        if video in self.readable:
             try:
                 frames = self.read(video.path, self._choose)  # (num_clips * T, H, W, 3)
             except UNREADABLE:

@@ -85,8 +85,9 @@ class VideoData:
     rendered: Annotated[Spec | None, tyro.conf.Suppress] = None
 
     def __post_init__(self) -> None:
-        if self.augmentation not in get_args(Augmentation):
-            raise ValueError(f"augmentation={self.augmentation!r}: choose one of {', '.join(get_args(Augmentation))}")
+        for name, choices in (("augmentation", Augmentation), ("clip_rule", ClipRule), ("backend", Backend)):
+            if getattr(self, name) not in get_args(choices):
+                raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {', '.join(get_args(choices))}")
 
     def reader(self) -> Reader:
         """Decodes in child processes; small stand-ins are kept on disk, decoded: some GB each."""

@@ -38,7 +38,7 @@ def train(
     folder: Path,
     machine: Machine,
     *,
-    validate: Callable[[nn.Module, Phase], Mapping[str, float]] | None = None,
+    validate: Callable[[nn.Module, int], Mapping[str, float]] | None = None,
     accelerator: Accelerator | None = None,
     save_every: int = 200,
     snapshots: Collection[int] = (),
@@ -58,7 +58,8 @@ def train(
         folder: folder of the checkpoints, and of "log.csv": the numbers of each epoch up to the last checkpoint.
         machine: where the training runs. Compiled, an interruption may change the rounding; the weights are those of
             the plain network. TensorBoard has the numbers of each epoch in "tensorboard", by epochs of all phases.
-        validate: called after each epoch, in all processes; of its numbers, "val_top1" tells which checkpoint is best.
+        validate: called after each epoch, in all processes, with the number of the phase; of its numbers, "val_top1"
+            tells which checkpoint is best.
         accelerator: device, precision and processes; the machine's, in the recipe's precision, if None.
         save_every: steps between checkpoints within an epoch.
         snapshots: epochs of all phases, counted from 1, after which the weights are kept in a file, see `snapshot_of`.
@@ -159,7 +160,7 @@ def train(
                     numbers |= {"train_loss": loss / seen, "train_top1": 100 * hits / seen, "substituted": substituted}
                     if validate is not None:
                         broadcast([*model.buffers()])  # the main process's statistics, as before every step
-                        numbers |= validate(model, phase)
+                        numbers |= validate(model, number)
                     history.append(numbers)
                     if main and len(history) in snapshots:
                         save_model(model, str(folder / snapshot_of(len(history))))

@@ -128,7 +128,7 @@ def load(path: Path | str, which: str = "last", backend: Backend | None = None) 
     config, classes, weights = _stored(Path(path), which)
     model = _untrained(config, len(classes))
     weights(model)
-    if backend is not None:
+    if backend is not None and config["data"] != "toy":
         config["data"] = config["data"] | {"backend": backend}
     return Trained(model.eval(), classes, config)
 

@@ -213,13 +213,12 @@ class VideoTraining(Training):
                 protocol.check(model)
                 protocol.views(indexes[split], self.recipe.phases[-1], self.data, read)
 
-            def validate(_: nn.Module, phase: Phase) -> dict[str, float]:
+            def validate(_: nn.Module, number: int) -> dict[str, float]:
                 parts.write()
-                scores, index = test(Protocol(), phase, val_index, None)
+                scores, index = test(Protocol(), self.recipe.phases[number], val_index, None)
                 found = accuracy(scores, index.labels())
                 if is_main_process():  # of each phase the last epoch stays
                     packed = results.pack(found.right["val_top1"].tolist())
-                    number = next(i for i, one in enumerate(self.recipe.phases) if one is phase)
                     write_atomically(folder / _right_after(number), packed.encode())
                 return {"val_top1": found.top1, "val_top5": found.top5}
 

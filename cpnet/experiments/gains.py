@@ -50,6 +50,9 @@ def by_class(name: Dataset, frame: pd.DataFrame, rows: tuple[str, str], data_roo
         name: the data set, or its stand-in if `data_root` is empty.
         frame: of `cpnet.results.measurements`.
         rows: names of rows that share seeds; with one seed there is no interval.
+
+    Raises:
+        ValueError: results of the real data, and no `data_root`, whose annotations name the classes.
     """
     hits = [Measured(row).right(frame) for row in rows]
     seeds = sorted(set(hits[0]) & set(hits[1]))
@@ -57,7 +60,7 @@ def by_class(name: Dataset, frame: pd.DataFrame, rows: tuple[str, str], data_roo
     if not seeds:
         return pd.DataFrame(columns=columns).set_index("class")
     gains = np.stack([hits[0][seed] - hits[1][seed] for seed in seeds])  # (seeds, videos)
-    names, listed = _classes(name, gains.shape[1], data_root)
+    names, listed = _classes(name, gains.shape[1], data_root, real="paper" in set(frame["profile"]))
     labels = np.array(listed)
     kinds, lines = class_table(name)["decided by"], []
     for label in names:
@@ -74,7 +77,8 @@ def confusion(name: Dataset, runs: Sequence[Run], data_root: str = "") -> pd.Dat
     Partners, films of which one is the other backwards, stand beside each other.
     """
     every = [[int(number) for number in record["predicted"]["val"].split()] for record in records(runs)]
-    names, labels = _classes(name, len(every[0]) if every else 0, data_root)
+    real = any(run.profile == "paper" for run in runs)
+    names, labels = _classes(name, len(every[0]) if every else 0, data_root, real)
     of_videos = [pair for predicted in every for pair in zip(labels, predicted, strict=True)]
     pairs = [(label, names[number]) for label, number in of_videos if label and number >= 0]  # it could be read
     found = pd.DataFrame(pairs, columns=["class", "taken for"])
@@ -84,9 +88,11 @@ def confusion(name: Dataset, runs: Sequence[Run], data_root: str = "") -> pd.Dat
     return 100 * shares.reindex(index=order, columns=order, fill_value=0.0)
 
 
-def _classes(name: Dataset, count: int, data_root: str) -> tuple[Sequence[str], list[str]]:
+def _classes(name: Dataset, count: int, data_root: str, real: bool) -> tuple[Sequence[str], list[str]]:
     """Names of the classes, and the class of each validation video, "" of one without."""
     if not data_root:
+        if real and count:
+            raise ValueError(f"classes of {name} are read from its annotations: give data_root")
         return class_names(name), val_classes(name, count)
     index = read_index(name, data_root, "val")
     return index.classes, [index.classes[video.label] if video.label >= 0 else "" for video in index.listed]

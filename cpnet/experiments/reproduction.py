@@ -45,7 +45,8 @@ def reproduce(
         dry_run: train nothing, load what is stored; of runs on real data print what they cost, and their commands.
 
     Raises:
-        ValueError: several jobs under torchrun, fewer than one, or a folder of real data for runs on stand-ins.
+        ValueError: several jobs under torchrun, fewer than one, a folder of real data for runs on stand-ins, or a
+            result that is stored elsewhere than in `out`.
     """
     machine = machine or Machine()
     if jobs < 1:
@@ -71,6 +72,9 @@ def reproduce(
     for run in runs:
         distinct.setdefault(run.run_id, run)  # the first of several rows that are one training
     missing = {run_id: run for run_id, run in distinct.items() if rerun or not run.is_stored(roots, machine)}
+    elsewhere = [] if rerun else [path for run in missing.values() if (path := run.stored()) is not None]
+    if elsewhere:  # to train it again would empty its folder, and may be days
+        raise ValueError(f"{elsewhere[0]} is there, but not in {out}: copy it, or give --rerun to train it anew")
     if missing:
         check_writable(out / "new.json")
     needed = {

@@ -21,7 +21,7 @@ def example_clip(num_frames: int, size: int) -> Tensor:
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
-    """`weights`: of convolutions and linear layers, as the paper counts; `trainable`: everything that is trained."""
+    """`weights`: of convolutions and linear layers, as the paper counts; `trainable`: everything that is not frozen."""
     layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Conv3d | nn.Linear)]
     return {
         "weights": sum(layer.weight.numel() for layer in layers),

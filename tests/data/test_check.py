@@ -131,6 +131,33 @@ def test_a_check_that_was_stopped_goes_on(tmp_path, monkeypatch):
     assert sorted(path.name for path in root.glob("quarantine*")) == ["quarantine.jsonl"]
 
 
+def test_checks_of_two_splits_at_once_lose_no_list(tmp_path, monkeypatch):
+    root = jester(tmp_path, {"1": 2, "2": 2})
+    (root / "jester-v1-validation.csv").write_text("2;Thumb Up\n")
+    (root / "jester-v1-train.csv").write_text("1;Thumb Up\n")
+
+    def screened(videos, *_, **__):  # meanwhile the other check ends
+        write_quarantine(root / "quarantine.jsonl", [Problem("1", "20bn-jester-v1/1", "damaged")])
+        return [Problem(video.id, f"20bn-jester-v1/{video.id}", "damaged too") for video in videos]
+
+    monkeypatch.setattr("cpnet.commands.data_check.check_videos", screened)
+    with pytest.raises(SystemExit, match="1"):
+        main(["data", "check", str(root), "--dataset", "jester", "--splits", "val"])
+    assert {problem.id for problem in read_quarantine(root / "quarantine.jsonl")} == {"1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("decord", "message"), [("raise ImportError('no decord')", "no decord"), ("raise SystemExit(3)", "did not start")]
+)
+def test_a_broken_decoder_is_no_damaged_video(tmp_path, monkeypatch, decord, message):
+    write_mp4(tmp_path / "good.mp4", numbered(4), 25)
+    (tmp_path / "decord.py").write_text(decord)
+    monkeypatch.syspath_prepend(tmp_path)
+    videos = [Video("good", tmp_path / "good.mp4", 0)]
+    with pytest.raises((ValueError, ChildProcessError), match=message):
+        check_videos(videos, tmp_path, IsolatedDecoder(), tmp_path / "sound")
+
+
 def test_no_process_is_refused(tmp_path):
     with pytest.raises(ValueError, match="give at least one process"):
         check_videos([Video("a", tmp_path / "a.mp4", 0)], tmp_path, IsolatedDecoder(), tmp_path / "sound", jobs=0)

@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,8 +127,22 @@ def test_a_decoder_that_is_not_installed_is_named(video, tmp_path, monkeypatch):
 def test_a_decoder_that_does_not_start_is_named(video, tmp_path, monkeypatch):
     (tmp_path / "decord.py").write_text("raise SystemExit(3)")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ValueError, match=r"video\.mp4: the decoder did not start, exit code 3"):
+    with pytest.raises(ChildProcessError, match="a process for decoding did not start, exit code 3"):
         IsolatedDecoder()(video, [0])
+
+
+def test_frames_that_are_not_kept_are_decoded_all_the_same(video, tmp_path):
+    read, cut = IsolatedDecoder(keep=False), tmp_path / "cut.mp4"
+    cut.write_bytes(video.read_bytes()[:-200])
+    assert len(read(video, range(30))) == 0 and len(IsolatedDecoder()(video, range(30))) == 30
+    with pytest.raises(ValueError, match="cannot read"):
+        read(cut, range(30))
+
+
+def test_a_child_goes_without_torch(video, decoder):
+    decoder(video, [0])
+    process = decoder.children.decord.process
+    assert "torch" not in Path(f"/proc/{process.pid}/maps").read_text()
 
 
 def test_no_time_is_refused():

@@ -1,7 +1,9 @@
 """Each release in miniature, its files named as the real ones."""
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 from numbered_videos import numbered
 
@@ -452,6 +454,20 @@ def test_blank_labels_of_the_other_releases(tmp_path):
         index = read_index(dataset, tmp_path / dataset[0], split)
         assert len(index.malformed) == 2 and index.n_expected == 3 and len(index.videos) == 1
         assert all(row.endswith(": fill it in or remove the row") for row in index.malformed)
+
+
+def test_the_order_is_that_of_the_annotation_whatever_can_be_used_today(tmp_path):
+    jester(tmp_path, "20bn")
+    before = read_index("jester", tmp_path, "train").listed
+    (tmp_path / "quarantine.jsonl").write_text(
+        json.dumps({"id": before[0].id, "path": f"20bn-jester-v1/{before[0].id}", "reason": "x"}) + "\n"
+    )
+    shutil.rmtree(before[1].path)
+    index = read_index("jester", tmp_path, "train")
+    assert index.listed == before and index.videos == before[2:] and index.missing == before[1:2]
+    frames = np.zeros((2, 24, 32, 3), np.uint8)
+    views = EvaluationViews(index, num_frames=2, frame_step=1, size=16, read=lambda *_: frames)
+    assert [view.readable for view in views] == [False, False] + [True] * len(before[2:])
 
 
 def test_the_list_of_damaged_videos_may_be_saved_by_an_editor(tmp_path):

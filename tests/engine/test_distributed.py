@@ -70,7 +70,7 @@ def in_each_process(out):
     def fit(name, recipe, folder, **options):
         model, validated = make_model(name), []
 
-        def validate(model, phase):
+        def validate(model, _):
             model.eval()
             validated.append(torch.cat([buffer.double().flatten() for buffer in model.buffers()]))
             return {"val_top1": float(len(validated))}

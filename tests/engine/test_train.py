@@ -172,7 +172,7 @@ def test_the_best_checkpoint_is_that_of_the_best_epoch(root, tmp_path):
     scores = iter([50.0, 70.0, 60.0])
     weights = []
 
-    def validate(model, phase):
+    def validate(model, _):
         weights.append(copy.deepcopy(model))
         return {"val_top1": next(scores)}
 
@@ -210,7 +210,7 @@ def stop_at_epoch(number):
     """A validation that is interrupted in the given epoch, counted from 1."""
     calls = itertools.count(1)
 
-    def validate(model, phase):
+    def validate(model, _):
         if next(calls) == number:
             raise KeyboardInterrupt
         return {"val_top1": 50.0}
@@ -306,7 +306,7 @@ def test_compiled_networks_are_trained_and_plain_ones_saved(root, tmp_path, whol
         compiled.append(Compiled(module))
         return compiled[-1]
 
-    def validate(model, phase):
+    def validate(model, _):
         validated.append(model)
         return {}
 
@@ -336,7 +336,7 @@ def test_bfloat16_is_for_the_forward_pass_only(root, tmp_path, whole):
     def look(module, inputs, output):
         (seen if module.training else validated).append(output.dtype)
 
-    def validate(model, phase):
+    def validate(model, _):
         model.eval()(torch.zeros(1, 3, 3, 16, 16))
         return {}
 

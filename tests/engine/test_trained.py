@@ -63,3 +63,4 @@ def test_every_stored_network_of_the_toy_study_can_be_loaded():
     assert len(files) == 5
     for file in files:
         assert cpnet.load(file).model.core.tie_seed == results.read(file)["seed"]
+    assert cpnet.load(files[0], backend="pyav").config == cpnet.load(files[0]).config  # there is no file to decode

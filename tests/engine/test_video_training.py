@@ -151,6 +151,8 @@ def test_a_config_can_be_trained_from(root, roots):
         ({"recipe": {"phases": [{"epoch": 1}], "seed": 0}}, "TypeError"),
         ({"recipe": {"phases": [], "seed": 0, "optimizer": "adam"}}, "optimizer='adam': choose one of sgd, adamw"),
         ({"data": {"name": "jester", "augmentation": "crop"}}, "augmentation='crop': choose one of released, crops"),
+        ({"data": {"name": "jester", "clip_rule": "Released"}}, "clip_rule='Released': choose one of released, "),
+        ({"data": {"name": "jester", "backend": "ffmpeg"}}, "backend='ffmpeg': choose one of decord, pyav"),
         ({"model_args": {"wdith": 3}}, "TypeError"),
     ],
 )

@@ -62,6 +62,11 @@ def test_kinds_of_classes_are_no_kinds_of_the_real_data():
     assert within(made(90, 50).assign(profile="paper"), [gains.no_gain("something", ROWS, 5.0)]).outcome == "not run"
 
 
+def test_classes_of_the_real_data_are_not_those_of_the_stand_in():
+    with pytest.raises(ValueError, match="classes of something are read from its annotations: give data_root"):
+        gains.by_class("something", made(90, 50).assign(profile="paper"), ROWS)
+
+
 def test_gains_of_classes_are_sorted_and_average_to_the_whole():
     frame = made(90, 50)
     found = gains.by_class("something", frame, ROWS)

@@ -63,6 +63,14 @@ def test_committed_results_are_read_and_never_written(few_clips, roots, trained)
     assert list(local.rglob("*.json"))
 
 
+def test_what_is_trained_elsewhere_is_not_trained_anew_unasked(few_clips, roots, trained, tmp_path):
+    reproduce([toy()])
+    with pytest.raises(ValueError, match=r"trn--smoke--seed0.* is there, but not in .*other: copy it, or give --rerun"):
+        reproduce([toy()], out=tmp_path / "other")
+    reproduce([toy()], out=tmp_path / "other", rerun=True)
+    assert len(trained) == 2
+
+
 def test_side_by_side_equals_one_by_one(tmp_path):
     runs = [toy(), toy(seed=1)]
     threads = torch.get_num_threads()

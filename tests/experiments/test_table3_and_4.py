@@ -162,8 +162,12 @@ def test_what_is_not_run_is_not_judged():
     assert outcomes(table3d.TABLE, partly)[:4] == ["partly run"] * 4
 
 
-def test_table_4():
-    better = measured({"nl_resnet18": 50.0, "cpnet_resnet18": 60.0})
+@pytest.mark.parametrize(("depth", "profile"), [(18, "cpu"), (101, "paper")])
+def test_table_4(depth, profile):
+    def measured_as(nl, cpnet):
+        return measured({f"nl_resnet{depth}": nl, f"cpnet_resnet{depth}": cpnet}, profile)
+
+    better = measured_as(50.0, 60.0)
     assert outcomes(table4.TABLE, better) == ["holds", "holds"]
-    worse = measured({"nl_resnet18": 60.0, "cpnet_resnet18": 50.0})
+    worse = measured_as(60.0, 50.0)
     assert outcomes(table4.TABLE, worse) == ["does not hold", "holds"]
