@@ -83,7 +83,12 @@ def told_apart(names: Mapping[str, str]) -> pd.DataFrame:
     """Of some trials, by names to show: top-1, and partners told apart, in percent."""
     found = TABLE.load().query("row in @names").pivot(index="row", columns="metric", values="value")
     columns = {"val_top1": "val top-1", "val_partners": "partners"}
-    return found.reindex(list(names))[list(columns)].rename(index=names, columns=columns).rename_axis("trial", axis=0)
+    return (
+        found.reindex(list(names))[list(columns)]
+        .round(1)
+        .rename(index=names, columns=columns)
+        .rename_axis("trial", axis=0)
+    )
 
 
 def scales() -> pd.DataFrame:
