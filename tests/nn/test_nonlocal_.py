@@ -7,8 +7,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from cpnet.engine.memory import saved_for_backward
 from cpnet.nn import NonLocalBlock
 
-KINDS = ["embedded_gaussian", "dot_product"]
-
 
 def random_block(*args, **kwargs):
     """Large random weights, so that attention is far from flat."""
@@ -19,17 +17,17 @@ def pointwise(conv, x):
     return torch.einsum("dc,bcthw->bdthw", conv.weight[:, :, 0, 0, 0], x) + conv.bias[:, None, None, None]
 
 
-def affinity_by_einsum(block, x, kind, scale, subsample):
+def affinity_by_einsum(block, x, scale, subsample):
     """(B, N, M) and the values (B, c, M)."""
     keys = x.unfold(3, 2, 2).unfold(4, 2, 2).amax((5, 6)) if subsample else x
     theta, phi, g = pointwise(block.theta, x), pointwise(block.phi, keys), pointwise(block.g, keys)
     a = torch.einsum("bcn,bcm->bnm", theta.flatten(2), phi.flatten(2))
     factor = block.theta.out_channels**-0.5 if scale else 1.0
-    return (a * factor).softmax(2) if kind == "embedded_gaussian" else a / a.shape[2], g.flatten(2)
+    return (a * factor).softmax(2), g.flatten(2)
 
 
-def reference(block, x, kind, scale, subsample):
-    affinity, g = affinity_by_einsum(block, x, kind, scale, subsample)
+def reference(block, x, scale, subsample):
+    affinity, g = affinity_by_einsum(block, x, scale, subsample)
     y = torch.einsum("bnm,bcm->bcn", affinity, g).unflatten(2, x.shape[2:])
     norm, z = block.norm, pointwise(block.project, y)
     return x + F.batch_norm(
@@ -40,12 +38,11 @@ def reference(block, x, kind, scale, subsample):
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("subsample", [True, False], ids=["subsample", "full"])
 @pytest.mark.parametrize("scale", [True, False], ids=["scale", "plain"])
-@pytest.mark.parametrize("inner", [None, 3, 16])
-@pytest.mark.parametrize("kind", KINDS)
-def test_equals_einsum(kind, inner, scale, subsample, training):
-    block = random_block(8, inner, kind=kind, scale=scale, subsample=subsample).train(training)
-    x = features(2, 8, 3, 4, 6)
-    torch.testing.assert_close(block(x), reference(block, x, kind, scale, subsample), rtol=1e-9, atol=1e-9)
+@pytest.mark.parametrize("channels", [6, 8, 32])
+def test_equals_einsum(channels, scale, subsample, training):
+    block = random_block(channels, scale=scale, subsample=subsample).train(training)
+    x = features(2, channels, 3, 4, 6)
+    torch.testing.assert_close(block(x), reference(block, x, scale, subsample), rtol=1e-9, atol=1e-9)
 
 
 def test_scale_matters():
@@ -54,23 +51,21 @@ def test_scale_matters():
     assert (scaled - plain).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_gradients_equal_those_of_einsum(kind):
-    block = random_block(6, kind=kind)
+def test_gradients_equal_those_of_einsum():
+    block = random_block(6)
     x = features(2, 6, 2, 4, 4).requires_grad_()
     weights = features(2, 6, 2, 4, 4, seed=1)
     inputs = [x, *block.parameters()]
     ours = torch.autograd.grad((block(x) * weights).sum(), inputs)
-    theirs = torch.autograd.grad((reference(block, x, kind, True, True) * weights).sum(), inputs)
+    theirs = torch.autograd.grad((reference(block, x, True, True) * weights).sum(), inputs)
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_fresh_block_is_the_identity(kind, training):
+def test_fresh_block_is_the_identity(training):
     x = features(2, 8, 3, 4, 4)
-    assert torch.equal(NonLocalBlock(8, kind=kind).double().train(training)(x), x)
+    assert torch.equal(NonLocalBlock(8).double().train(training)(x), x)
 
 
 def test_initialisation_is_that_of_the_repository():
@@ -91,25 +86,18 @@ def test_attention_rows_sum_to_one():
 
 
 @pytest.mark.parametrize("subsample", [True, False], ids=["subsample", "full"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_attention_is_the_one_of_forward(kind, subsample):
-    block = random_block(8, kind=kind, subsample=subsample)
+def test_attention_is_the_one_of_forward(subsample):
+    block = random_block(8, subsample=subsample)
     x, queries = features(2, 8, 3, 4, 4), torch.tensor([3, 0, 40])
-    affinity, _ = affinity_by_einsum(block, x, kind, True, subsample)
+    affinity, _ = affinity_by_einsum(block, x, True, subsample)
     torch.testing.assert_close(block.attention(x, queries), affinity[:, queries])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_gradient_reaches_every_parameter(kind):
-    block = random_block(8, kind=kind).eval()
+def test_gradient_reaches_every_parameter():
+    block = random_block(8).eval()
     block(features(2, 8, 3, 4, 4)).square().sum().backward()
     idle = {name for name, p in block.named_parameters() if p.grad.abs().max() < 1e-6}
-    assert idle == ({"phi.bias"} if kind == "embedded_gaussian" else set())  # a constant on every key moves no softmax
-
-
-def test_unknown_kind():
-    with pytest.raises(ValueError, match="kind='gaussian'"):
-        NonLocalBlock(8, kind="gaussian")
+    assert idle == {"phi.bias"}  # a constant on every key moves no softmax
 
 
 @pytest.mark.parametrize("inner", [8, 16, 24])
