@@ -16,7 +16,8 @@ from cpnet.experiments.twentybn import NETWORKS
 
 TRIED = (Knobs(1e-3), Knobs(2e-3), Knobs(4e-3), Knobs(8e-3))
 TRIED_CPNET = (Knobs(2e-3, 8.0), Knobs(2e-3, 32.0), Knobs(4e-3, 32.0), Knobs(8e-3, 32.0))
-TRIED_PUBLISHED = (Knobs(2e-3, 1.0), Knobs(4e-3, 1.0))  # displacements as published: they choose nothing
+# Beside them, by frame rate, and choosing nothing: displacements as published, and larger ones of small motion.
+BESIDE = {12: (Knobs(2e-3, 1.0), Knobs(4e-3, 1.0)), 4: (Knobs(4e-3, 128.0),)}
 FAMILIES = ("c2d", "c3d", "nl", "artnet", "cpnet")
 TUNING_SEED, TUNING_VIDEOS = 1, 500  # another stand-in, its training videos included
 
@@ -60,7 +61,7 @@ TABLE = Table(
         for family in FAMILIES
         for knobs in tried(family)
     }
-    | {name_of("cpnet", knobs, 12): partial(trial, "cpnet", knobs, 12) for knobs in TRIED_PUBLISHED}
+    | {name_of("cpnet", knobs, step): partial(trial, "cpnet", knobs, step) for step in STEPS for knobs in BESIDE[step]}
     | {name: partial(start, name == "jester_stills") for name in STARTS},
 )
 
@@ -92,6 +93,9 @@ def told_apart(names: Mapping[str, str]) -> pd.DataFrame:
 
 
 def scales() -> pd.DataFrame:
-    """Of CPNet at every 12th frame, by the scale of displacements and the learning rate."""
-    knobs = sorted((*TRIED_PUBLISHED, *TRIED_CPNET), key=lambda knobs: (knobs.displacement_scale or 0, knobs.lr))
-    return told_apart({name_of("cpnet", each, 12): str(each) for each in knobs})
+    """Of CPNet, by frame rate, scale of displacements and learning rate."""
+    names = {}
+    for step in STEPS:
+        for knobs in sorted((*BESIDE[step], *TRIED_CPNET), key=lambda knobs: (knobs.displacement_scale or 0, knobs.lr)):
+            names[name_of("cpnet", knobs, step)] = f"1/{step}, {knobs}"
+    return told_apart(names)

@@ -96,15 +96,16 @@ def outcomes(values):
         ({"c3d2_step6": 50.0}, [0]),
         ({"c3d4_step9": 25.0}, [1]),
         ({"cpnet_k1_step8": 60.0}, [2]),
-        ({"cpnet_k4_alike_step10": 80.0}, [5]),
-        ({"c3d4_long_step9": 50.0}, [4]),
-        ({"cpnet_cell8_step4": 50.0}, [7]),
+        ({"cpnet_k4_alike_step10": 80.0}, [6]),
+        ({"cpnet_k4_scale32_step1": 50.0}, [4]),
+        ({"c3d4_long_step9": 50.0}, [5]),
+        ({"cpnet_cell8_step4": 50.0}, [8]),
     ],
     ids=str,
 )
 def test_claims_come_out_as_their_numbers_say(changed, refuted):
     assert [i for i, said in enumerate(outcomes(as_expected() | changed)) if said != "holds"] == refuted
-    assert TABLE.judge(NOTHING)["outcome"].tolist() == ["not run"] * 8
+    assert TABLE.judge(NOTHING)["outcome"].tolist() == ["not run"] * 9
     some = {name: value for name, value in as_expected().items() if name.startswith("trn")}
     assert outcomes(some | changed)[0] == ("does not hold" if 0 in refuted else "partly run")
 
