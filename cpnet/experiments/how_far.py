@@ -71,12 +71,12 @@ NETS = {
     "c3d4_long": Net("C3D, 4 layers, 36 epochs", "c3d_toy", {"layers": 4}, 4, (9,), epochs=36),
     **{f"cpnet_k{k}": Net(f"CPNet, k = {k}", "cpnet_toy", {"k": k}, None, SOME) for k in (1, 4)},
     "cpnet_k4_scale32": Net("CPNet, k = 4, scale 32", "cpnet_toy", SCALED, None, SOME),
-    "cpnet_k4_scale32_alike": Net("CPNet, scale 32, alike distractors", "cpnet_toy", SCALED, None, SOME[1::2], "alike"),
     "cpnet_k4_long": Net("CPNet, k = 4, 36 epochs", "cpnet_toy", {"k": 4}, None, SOME[:2], epochs=36),
     **{
         f"cpnet_k4_{kind}": Net(f"CPNet, k = 4, {kind} distractors", "cpnet_toy", {"k": 4}, None, SOME[1::2], kind)
         for kind in ("alike", "unlike")
     },
+    "cpnet_k4_scale32_alike": Net("CPNet, scale 32, alike distractors", "cpnet_toy", SCALED, None, SOME[1::2], "alike"),
 }
 # CPNet on features of cells of so many pixels, as those of res3, res4 and res5 are; displacements of a part of a cell.
 PARTS = (4, 2)  # a quarter and a half
