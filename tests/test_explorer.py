@@ -55,7 +55,7 @@ def attended(attending, clip, net, module):
     theta, phi = (
         e[0].flatten(1).T for e in (block.theta(kept[0])[..., :: seen.shrink, :: seen.shrink], block.phi(keys))
     )
-    return (theta @ phi.T * block.inner**-0.5).softmax(1).detach(), keys.shape[2:]
+    return (theta @ phi.T * theta.shape[1] ** -0.5).softmax(1).detach(), keys.shape[2:]
 
 
 def test_a_page_holds_what_non_local_blocks_attend_to(shown):
