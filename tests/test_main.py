@@ -81,6 +81,9 @@ def test_documented_commands_exist():
     ("arguments", "message"),
     [
         (["reproduce", "table1", "--budget", "3 days"], "error: budget '3 days': give a number of seconds, minutes"),
+        (["predict", "nowhere.mp4", "--checkpoint", "nowhere"], "error: no config.json in nowhere: give the folder"),
+        (["evaluate", "nowhere"], "error: no config.json in nowhere"),
+        (["train", "--out", "x", "--data-root", "nowhere"], "error: no annotation under nowhere: looked for"),
         (["train", "--out", "x", "--data-root", "y", "--protocol", "9"], "error: protocol '9': give clips x crops"),
         (["train", "--out", "x"], "error: no folder of something: give --data-root"),
         (["config", "table3b", "k9"], "error: no row 'k9' in table3b: choose among k1, k2"),
@@ -324,6 +327,7 @@ WITH_OUT = {
     "bench correspondences": "",
     "bench coverage": "",
 }
+FOLDERS = ("train", "data render")  # commands that make one
 READ_ONLY = {f"{name} --out": line for name, line in WITH_OUT.items()}
 READ_ONLY |= {f"evaluate --{option}": "{x} --data-root {data}" for option in ("dump", "per-class")}
 READ_ONLY |= {"evaluate --submission": "{x} --data-root {data} --split test"}
@@ -346,18 +350,21 @@ def test_no_command_shows_a_traceback_without_a_file(trained, tmp_path, line):
     assert "nowhere" in refusal(line, trained, tmp_path)
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "gpu"])
+@pytest.mark.parametrize(
+    ("device", "remedy"), [("cuda:99", "torch finds "), ("gpu", "give cpu, cuda, cuda:1, ... or auto")]
+)
 @pytest.mark.parametrize("command", WITH_DEVICE)
-def test_no_command_shows_a_traceback_without_a_device(trained, tmp_path, command, device):
+def test_no_command_shows_a_traceback_without_a_device(trained, tmp_path, command, device, remedy):
     line = f"{command} {WITH_DEVICE[command]} --device {device}"
-    assert refusal(line, trained, tmp_path).startswith(f"error: device='{device}': ")
+    assert refusal(line, trained, tmp_path).startswith(f"error: device='{device}': {remedy}")
 
 
 @pytest.mark.parametrize("command", READ_ONLY)
 def test_no_command_shows_a_traceback_or_works_for_a_folder_that_is_read_only(trained, tmp_path, command, capsys):
     name, option = command.split(" --")
     line = f"{name} {READ_ONLY[command]} --{option} {NOWHERE}"
-    assert refusal(line, trained, tmp_path).startswith(f"error: {NOWHERE}")
+    said = r"used \(.+\): give another place" if name in FOLDERS else r"written \(.+\): give another file"
+    assert re.match(rf"error: {NOWHERE}\S* cannot be {said}$", refusal(line, trained, tmp_path))
     assert not capsys.readouterr().out
 
 
