@@ -50,8 +50,8 @@ def main(args: Sequence[str] | None = None) -> None:
     except (ValueError, FloatingPointError, TimeoutError) as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        there = error.errno and error.filename
-        said = f"{error.filename} cannot be used ({error.strerror}): give another place" if there else str(error)
+        place = error.filename  # a full disk is said without one
+        said = f"{place} cannot be used ({error.strerror}): give another place" if place else str(error)
         sys.exit(f"error: {said}")
     except KeyboardInterrupt:
         print("stopped: the same command goes on from the last checkpoint, where there is one", file=sys.stderr)

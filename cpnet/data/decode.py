@@ -7,7 +7,6 @@ import sys
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,6 @@ import numpy as np
 from PIL import Image
 
 Backend = Literal["decord", "pyav"]
-MODULES: dict[Backend, str] = {"decord": "decord", "pyav": "av"}
 UNREADABLE = (FileNotFoundError, ValueError)  # what `decode_frames` raises for a damaged video
 WITH_AN_INDEX = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # formats whose frames PyAV finds by their times
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -112,7 +110,8 @@ def _stacked(path: Path, frames: dict[int, np.ndarray], chosen: Sequence[int]) -
 def _decode_with_decord(path: Path, indices: Indices) -> np.ndarray:
     if "decord" not in sys.modules:
         import torch  # noqa: F401, before decord: loaded after it, CUDA can hang
-    decord = import_module(MODULES["decord"])
+    import decord
+
     try:
         # More threads fail on some webm files. Frames that decord replaces by their neighbours are errors.
         reader = decord.VideoReader(str(path), num_threads=1, fault_tol=0)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from cpnet.data.decode import IMAGE_SUFFIXES, MODULES, Backend, Indices, decode_frames, doubts
+from cpnet.data.decode import IMAGE_SUFFIXES, Backend, Indices, decode_frames, doubts
 
 DEADLINE, AT_ONCE = 60.0, 64  # seconds for so many frames
 DOUBTS = "doubts"  # asks for `doubts` in place of frames
@@ -33,8 +33,8 @@ class Child:
     It is no `multiprocessing.Process`, which workers of a `DataLoader` may not start.
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self.backend = backend
+    def __init__(self, backend: Backend, keep: bool) -> None:
+        self.backend, self.keep = backend, keep
         self.process: subprocess.Popen[bytes] | None = None
         self.connection: Connection | None = None
         self.owner = 0  # process that started the child
@@ -73,7 +73,7 @@ class Child:
 
     def _start(self) -> None:
         self.connection, theirs = Pipe()
-        call = f"from cpnet.data.isolated import serve; serve({theirs.fileno()}, {self.backend!r})"
+        call = f"from cpnet.data.isolated import serve; serve({theirs.fileno()}, {self.backend!r}, {self.keep})"
         self.process = subprocess.Popen(
             [sys.executable, "-c", call],
             pass_fds=[theirs.fileno()],
@@ -154,7 +154,7 @@ class IsolatedDecoder:
 
     def _why_not_decord(self, path: Path) -> str:
         if path not in self.by_pyav and path not in self.trusted:
-            reason = self._child("pyav").ask((path, DOUBTS, True), self.deadline)
+            reason = self._child("pyav").ask((path, DOUBTS), self.deadline)
             if reason:
                 return f"decord would misread it: {reason}"
             self.trusted.add(path)
@@ -169,14 +169,14 @@ class IsolatedDecoder:
     def _child(self, backend: Backend) -> Child:
         children = self.children.__dict__  # those of this thread
         if backend not in children:
-            children[backend] = Child(backend)
+            children[backend] = Child(backend, self.keep)
         return children[backend]
 
     def _ask(self, backend: Backend, path: Path, indices: Indices) -> np.ndarray:
         child = self._child(backend)
         try:
             chosen = None if callable(indices) else list(indices)
-            answer = child.ask((path, chosen, self.keep), self._seconds(chosen or ()))
+            answer = child.ask((path, chosen), self._seconds(chosen or ()))
             while isinstance(answer, int):  # a length: frames are chosen here, where the caller's random draws are
                 assert callable(indices)
                 chosen = list(indices(answer))
@@ -199,8 +199,11 @@ def _of_images(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def serve(descriptor: int, backend: Backend) -> None:
-    """In a child: answer a path and frame numbers, or None and numbers when asked, by frames or an exception."""
+def serve(descriptor: int, backend: Backend, keep: bool) -> None:
+    """In a child: answer a path and frame numbers, or None and numbers when asked, by frames or an exception.
+
+    Without `keep` they are decoded, and none is sent.
+    """
     connection = Connection(descriptor)
 
     def choose(length: int) -> list[int]:
@@ -208,11 +211,12 @@ def serve(descriptor: int, backend: Backend) -> None:
         return connection.recv()
 
     with suppress(ImportError):  # an answer will say so
-        import_module(MODULES[backend])  # before the first deadline begins, and without torch, which weighs 190 MiB
+        # Before the first deadline begins, and without torch, which weighs 190 MiB.
+        import_module("av" if backend == "pyav" else backend)
     connection.send("ready")
     while True:
         try:
-            path, indices, keep = connection.recv()
+            path, indices = connection.recv()
         except EOFError:  # the parent is gone
             return
         try:

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import nn
+
+from cpnet.choices import check_choice
 
 Optimizer = Literal["sgd", "adamw"]
 Schedule = Literal["step", "cosine", "one_cycle"]
@@ -78,9 +80,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, choices in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
-            value = getattr(self, name)
-            if value not in get_args(choices):
-                raise ValueError(f"{name}={value!r}: choose one of {', '.join(get_args(choices))}")
+            check_choice(name, getattr(self, name), choices)
         if not self.phases or self.batch_size < 1:
             raise ValueError(f"{len(self.phases)} phases, batch_size={self.batch_size}: give 1 or more of both")
         if self.schedule == "one_cycle" and self.warmup_epochs:

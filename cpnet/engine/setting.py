@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import tyro
 
 from cpnet import results
+from cpnet.choices import check_choice
 from cpnet.data.cache import DiskCache
 from cpnet.data.clips import ClipRule
 from cpnet.data.decode import Backend, Reader
@@ -86,8 +87,7 @@ class VideoData:
 
     def __post_init__(self) -> None:
         for name, choices in (("augmentation", Augmentation), ("clip_rule", ClipRule), ("backend", Backend)):
-            if getattr(self, name) not in get_args(choices):
-                raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {', '.join(get_args(choices))}")
+            check_choice(name, getattr(self, name), choices)
 
     def reader(self) -> Reader:
         """Decodes in child processes; small stand-ins are kept on disk, decoded: some GB each."""

@@ -1,11 +1,12 @@
 """Neighbours of a generic CP module (Section 3.3): by features, by time, by place, or by features and place."""
 
 from functools import cache
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from cpnet.choices import check_choice
 from cpnet.nn.proposals import Ties, correspondence_proposals
 
 Metric = Literal["semantic", "joint", "temporal", "spatiotemporal_l1", "spatiotemporal_l2", "spatiotemporal_max"]
@@ -15,9 +16,8 @@ NORMS = {"spatiotemporal_l1": 1.0, "spatiotemporal_l2": 2.0, "spatiotemporal_max
 
 def check(metric: str, own: str) -> None:
     """ValueError if there is no such metric, or no such way with the own frame."""
-    for name, value, choices in (("metric", metric, Metric), ("own", own, Own)):
-        if value not in get_args(choices):
-            raise ValueError(f"{name}={value!r}: choose one of {', '.join(get_args(choices))}")
+    check_choice("metric", metric, Metric)
+    check_choice("own", own, Own)
 
 
 def neighbours(
