@@ -76,8 +76,10 @@ define DRAW_TABLE_1
 import sys
 from cpnet import figures
 from cpnet.experiments import load_curves, table1
+from cpnet.paper import model_names
 
 figures.use_style()
-figures.learning_curves(load_curves(table1.TABLE.runs()), table1.CHANCE).savefig(sys.argv[1])
+curves = load_curves(table1.TABLE.runs())
+figures.learning_curves(curves, model_names("table1"), table1.CHANCE).savefig(sys.argv[1])
 endef
 export DRAW_TABLE_1

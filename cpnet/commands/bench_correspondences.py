@@ -3,21 +3,19 @@
 from pathlib import Path
 from typing import Literal
 
-from cpnet.experiments.figure5 import FOLDER
-
 
 def bench_correspondences(
     *,
     dataset: Literal["kinetics", "something", "jester"] = "kinetics",
     videos: int = 200,
-    out: Path = FOLDER,
+    out: Path = Path("runs/correspondences"),
 ) -> None:
     """Measure what the chapter on correspondences shows of a trained CPNet, on films whose truth is known.
 
     Args:
         dataset: the stand-in, and with it the networks: those of seed 0, whose weights are stored.
         videos: how many of the first validation videos.
-        out: folder of the CSV file.
+        out: folder of the CSV file; those that the book shows are in results/correspondences.
     """
     import pandas as pd
 

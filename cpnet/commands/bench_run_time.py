@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def bench_run_time(
-    *, device: str = "cpu", threads: int = 2, most_frames: int = 128, out: Path = Path("results/run_time")
+    *, device: str = "cpu", threads: int = 2, most_frames: int = 128, out: Path = Path("runs/run_time")
 ) -> None:
     """Measure all that the chapter on run time shows, and store it as CSV files, with the machine's name in each line.
 
@@ -15,7 +15,7 @@ def bench_run_time(
         device: cpu or cuda.
         threads: CPU threads.
         most_frames: larger batches of frames are not timed.
-        out: folder of the CSV files.
+        out: folder of the CSV files; those that the book shows are in results/run_time.
     """
     from cpnet.bench.timing import show, start
     from cpnet.experiments.run_time import ORIGIN, measure, write

@@ -19,6 +19,7 @@ from cpnet.experiments.table import Table
 from cpnet.files import write_atomically
 
 FOLDER = results.COMMITTED / "correspondences"
+MEASURED = ["dataset", "features", "module", "k", "trained_k", "group", "metric", "mean", "half", "videos"]
 
 
 def write(dataset: str, frame: pd.DataFrame, folder: Path = FOLDER) -> None:
@@ -32,7 +33,7 @@ def load(folder: Path = FOLDER) -> pd.DataFrame:
     """What is stored, of all data sets."""
     files = [folder / f"{dataset}.csv" for dataset in DATASETS]
     parts = [pd.read_csv(file) for file in files if file.exists()]
-    columns = ["dataset", "features", "module", "k", "trained_k", "group", "metric", "mean", "half", "videos"]
+    columns = [*MEASURED, "commit", "torch"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
@@ -113,7 +114,7 @@ TABLE = Table(
         ),
         Claim(
             "later modules focus more on what moves",
-            "paper",
+            "ours",
             f"log of that ratio, last module less first; {OVER_VIDEOS}",
             partial(_above, metric=CHANGE, low=0.0, module=BETWEEN),
         ),

@@ -80,7 +80,7 @@ KNOBS = {
     "cpnet": Knobs(4e-3, 32.0),
 }
 # At every 4th frame of Kinetics, where the best of those trials is another.
-DENSE_KNOBS = {"c2d": Knobs(8e-3), "c3d": Knobs(1e-3)}
+DENSE_KNOBS = {"c2d": Knobs(8e-3), "c3d": Knobs(1e-3), "artnet": Knobs(8e-3)}
 SHORT = Recipe(batch_size=16, optimizer="adamw", schedule="one_cycle", weight_decay=0.01, bn_schedule=False)
 SINGLE_CLIP = {"": Protocol()}
 SHORT_SIDE = 128  # of frames that are tested by crops of 112 pixels, in the released code and, nearly, in ARTNet's

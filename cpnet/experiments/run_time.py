@@ -209,7 +209,7 @@ TABLE = Table(
             Claim(
                 f"A CP module saves {what} against an NL block {which}",
                 source,
-                f"ratio in a training step at the largest N, above {NOISE}",
+                f"ratio in a training step at the largest N, on a CPU, above {NOISE}",
                 partial(_judged, measurement="growth", judge=partial(_less_than, column=column, other=other)),
             )
             for which, source, other in (

@@ -35,6 +35,7 @@ VIEWS = "16x6"  # clips x crops of the published test
 CITED = ("goyal", "trn", "trn_two_stream")  # what the paper quotes
 
 LARGE_GAIN = 14.0  # points over C2D: "significant (>14%)"
+INFERRED = " (inferred: 14.3 in top-5 is the smallest gain that the paper prints)"
 PAIRS = {18: ("cpnet_resnet18", "c2d_resnet18"), 34: ("cpnet_resnet34", "c2d_resnet34")}
 RIVAL = "trn_resnet34"  # with more than twice the weights of CPNet on ResNet-18, as in the paper
 SEEN = Comparison(
@@ -65,10 +66,10 @@ TABLE: Table = Table(
             Claim(
                 f"CP modules raise the {title} of C2D on ResNet-{depth} by more than {LARGE_GAIN:.0f} points",
                 "paper",
-                f"{title} {MAIN}; {PAIRED}",
+                f"{title} {MAIN}{meant}; {PAIRED}",
                 partial(more_accurate, pairs=_pairs(metric, pair), least=LARGE_GAIN),
             )
-            for metric, title in (("val_top1", "top-1"), ("val_top5", "top-5"))
+            for metric, title, meant in (("val_top1", "top-1", ""), ("val_top5", "top-5", INFERRED))
             for depth, pair in PAIRS.items()
         ),
         *(

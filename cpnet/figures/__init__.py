@@ -18,12 +18,11 @@ from cpnet.figures.accuracy import (
 from cpnet.figures.frames import arrows, clips, contact_sheet, one_position, proposals
 from cpnet.figures.measurements import costs, growth, shares_by_k, shares_of_modules, speed, top1_by_share
 from cpnet.figures.parts import titles
-from cpnet.figures.training import accuracy_by_epoch, learning_curves, losses, training_curves
+from cpnet.figures.training import learning_curves, losses, training_curves
 
 __all__ = [
     "accuracy_bars",
     "accuracy_by_displacement",
-    "accuracy_by_epoch",
     "accuracy_by_k",
     "arrows",
     "clips",

@@ -181,16 +181,14 @@ def gains(frame: pd.DataFrame, named: Mapping[str, str]) -> Figure:
 
 
 def confusions(grids: Mapping[str, pd.DataFrame]) -> Figure:
-    """Confusion matrices side by side, by name, in percent; of each class by rows, what it is taken for by columns."""
+    """Confusion matrices, one below the other, in percent; of each class by rows, what it is taken for by columns."""
     classes = next(iter(grids.values())).index
-    figure, axes = plt.subplots(1, len(grids), figsize=(WIDTH, 0.17 * len(classes) + 0.8), sharey=True)
-    for axis, (name, grid) in zip(np.atleast_1d(axes), grids.items(), strict=True):
+    figure, axes = plt.subplots(len(grids), 1, figsize=(WIDTH, len(grids) * (0.15 * len(classes) + 0.6)), squeeze=False)
+    for axis, (name, grid) in zip(axes[:, 0], grids.items(), strict=True):
         axis.tick_params(axis="y", labelsize=9)  # before seaborn lays the figure out
-        labels = {"yticklabels": True, "xticklabels": False}
-        sns.heatmap(grid, vmin=0, vmax=100, cmap="viridis", cbar=False, ax=axis, **labels)
-        axis.set(ylabel="")
-        axis.set_title(name.replace(", ", ",\n"), fontsize=10)
+        labels, bar = {"yticklabels": True, "xticklabels": False}, {"shrink": 0.5, "pad": 0.03, "format": "%d %%"}
+        sns.heatmap(grid, vmin=0, vmax=100, cmap="viridis", cbar_kws=bar, ax=axis, **labels)
+        axis.set(title=name, xlabel="taken for, in the same order", ylabel="")
         if not grid.to_numpy().any():
             say_not_run(axis)
-    figure.supxlabel("taken for, in the same order")
     return figure

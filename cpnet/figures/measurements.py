@@ -50,6 +50,8 @@ def growth(frame: pd.DataFrame, columns: Sequence[str]) -> Figure:
             axis.plot(rows["positions"], rows[column], marker="o", label=name)
         axis.set(xscale="log", yscale="log", xlabel="positions", ylabel=column)
         axis.minorticks_off()  # their labels would overlap
+        sizes = sorted(set(frame["positions"]))
+        axis.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45)
     axes[0, 0].legend(fontsize=9)
     return figure
 

@@ -36,6 +36,8 @@ def panels(number: int, columns: int, height: float, shared: bool = False) -> tu
     figure, axes = plt.subplots(rows, columns, figsize=size, sharex=shared, sharey=shared, squeeze=False)
     for axis in axes.flat[number:]:
         axis.set_visible(False)
+    for axis in axes.flat[max(number - columns, 0) : number]:
+        axis.tick_params(labelbottom=True)  # of the lowest panel of each column
     return figure, list(axes.flat[:number])
 
 

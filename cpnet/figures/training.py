@@ -8,22 +8,27 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cpnet.figures.parts import WIDTH, colours, lines, panels, say_not_run
-from cpnet.paper import model_names
+from cpnet.figures.parts import WIDTH, colours, panels, say_not_run
 
 
-def learning_curves(curves: pd.DataFrame, chance: float) -> Figure:
-    """Validation accuracy over epochs, one line a seed, one panel a row of Table 1.
+def learning_curves(curves: pd.DataFrame, rows: Mapping[str, str], chance: float | None = None) -> Figure:
+    """Validation accuracy over epochs, a line a seed and a panel a row; dotted: chance, and where a phase begins.
 
     Args:
         curves: of `cpnet.results.curves`.
+        rows: titles of the rows that are drawn.
+        chance: in percent.
     """
-    rows = {row: title for row, title in model_names("table1").items() if row in set(curves["row"])}
-    figure, axes = panels(len(rows), columns=2, height=2, shared=True)
+    figure, axes = panels(len(rows), columns=3 if len(rows) > 4 else 2, height=2, shared=True)
     for axis, (row, title) in zip(axes, rows.items(), strict=True):
-        for _, run in curves[curves["row"] == row].groupby("seed"):
+        mine = curves[curves["row"] == row]
+        for _, run in mine.groupby("seed"):
             axis.plot(run["epoch"], run["val_top1"], color=colours([title])[title], alpha=0.7, linewidth=1.5)
-        axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
+            _mark_phases(axis, run.get("phase", pd.Series()).tolist())
+        if mine.empty:
+            say_not_run(axis)
+        if chance is not None:
+            axis.axhline(chance, color="0.4", linestyle=":", linewidth=1)
         axis.set(title=title, ylim=(0, 103))
         axis.locator_params(axis="x", integer=True)
     figure.supxlabel("epoch")
@@ -55,20 +60,6 @@ def _mark_phases(axis: Axes, phases: Sequence[float]) -> None:
     for i, (before, phase) in enumerate(itertools.pairwise(phases), 1):
         if phase != before:
             axis.axvline(i + 0.5, color="0.4", linestyle=":", linewidth=1)
-
-
-def accuracy_by_epoch(curves: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
-    """Validation accuracy over epochs, a line a row by its title: means over seeds, and bands of one deviation.
-
-    Args:
-        curves: of `cpnet.results.curves`.
-        rows: titles of the rows that are drawn.
-    """
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
-    if lines(axis, curves, "epoch", "val_top1", rows):
-        axis.set(xlabel="epoch", ylabel="validation top-1, %", ylim=(None, 101))
-        axis.legend(title="", loc="lower right")
-    return figure
 
 
 def losses(curves: pd.DataFrame, rows: Mapping[str, str], frames: Sequence[int]) -> Figure:

@@ -140,7 +140,7 @@ def test_from_first_to_last_is_said_only_of_clips_that_have_both(training, monke
 
 def test_what_has_no_interval_is_not_judged():
     line = ("kinetics", "trained", "res3.0", 8, 8, "all", WON_MORE, 0.0, 0.0, 1)
-    frame = pd.DataFrame([line], columns=figure5.load(figure5.FOLDER / "none").columns)
+    frame = pd.DataFrame([line], columns=figure5.MEASURED)
     assert set(figure5.TABLE.judge(frame)["outcome"]) == {"not run"}
 
 
@@ -182,6 +182,6 @@ def test_a_claim_comes_out_as_its_numbers_say(mean, expected):
         for name, value in values.items()
         for module in places.get(name, ["res3.0", "res4.1"])
     ]
-    frame = pd.DataFrame(lines, columns=figure5.load(figure5.FOLDER / "none").columns)
+    frame = pd.DataFrame(lines, columns=figure5.MEASURED)
     assert set(figure5.TABLE.judge(frame)["outcome"]) == {expected}
     assert set(figure5.TABLE.judge(frame.iloc[:0])["outcome"]) == {"not run"}
