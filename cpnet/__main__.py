@@ -49,6 +49,10 @@ def main(args: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, FloatingPointError, TimeoutError) as error:
         sys.exit(f"error: {error}")
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is imported late
+            raise
+        sys.exit(f"error: {error}: give fewer or smaller clips, by --recipe.batch-size or --data.size")
     except OSError as error:
         place = error.filename  # a full disk is said without one
         said = f"{place} cannot be used ({error.strerror}): give another place" if place else str(error)

@@ -25,7 +25,11 @@ def start(device: str, threads: int | None, repeats: int) -> None:
     device = Machine(device).device  # refuses one that is not there
     if repeats < 1:
         raise ValueError(f"--repeats {repeats}: give 1 or more")
+    if threads is not None and threads < 1:
+        raise ValueError(f"--threads {threads}: give 1 or more")
     torch.set_num_threads(threads or torch.get_num_threads())
+    if torch.device(device).index is not None:
+        torch.cuda.set_device(device)  # the one that timers wait for
     machine = provenance(torch.device(device))
     print(f"{machine['device']}, CPU threads: {machine['threads']}, repeats: {repeats}, medians", flush=True)
 

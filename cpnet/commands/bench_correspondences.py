@@ -23,6 +23,8 @@ def bench_correspondences(
     from cpnet.experiments.figure5 import runs_of, write
     from cpnet.files import check_writable
 
+    if videos < 1:
+        raise ValueError(f"--videos {videos}: give 1 or more")
     check_writable(out / f"{dataset}.csv")
     run, baseline = runs_of(dataset)
     epochs = [f"epoch{number}" for number in run.training.snapshots]

@@ -13,6 +13,8 @@ def bench_coverage(trials: int = 4000, out: Path | None = None) -> None:
     from cpnet.experiments.coverage import coverage_table
     from cpnet.files import check_writable, write_atomically
 
+    if trials < 1:
+        raise ValueError(f"--trials {trials}: give 1 or more")
     if out is not None:
         check_writable(out)
     table = coverage_table(trials).round(2)

@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -173,26 +174,31 @@ class IsolatedDecoder:
         return children[backend]
 
     def _ask(self, backend: Backend, path: Path, indices: Indices) -> np.ndarray:
-        child = self._child(backend)
+        child, chosen = self._child(backend), None if callable(indices) else list(indices)
         try:
-            chosen = None if callable(indices) else list(indices)
-            answer = child.ask((path, chosen), self._seconds(chosen or ()))
+            answer = child.ask((path, chosen and _distinct(chosen)), self._seconds(chosen or ()))
             while isinstance(answer, int):  # a length: frames are chosen here, where the caller's random draws are
                 assert callable(indices)
                 chosen = list(indices(answer))
-                answer = child.ask(chosen, self._seconds(chosen))
+                answer = child.ask(_distinct(chosen), self._seconds(chosen))
         except BaseException:
             child.kill()  # it waits for frame numbers
             raise
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        if isinstance(answer, str) or chosen is None or not self.keep:
+            return answer
+        return answer[np.searchsorted(_distinct(chosen), chosen)]  # views share frames, which are sent once
 
     def _seconds(self, chosen: Sequence[int]) -> float:
         return self.deadline * max(1, math.ceil(len(set(chosen)) / AT_ONCE))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return IsolatedDecoder, (self.backend, self.deadline, self.keep)  # a copy starts children of its own
+
+
+def _distinct(chosen: Sequence[int]) -> list[int]:
+    return sorted(set(chosen))
 
 
 def _of_images(path: Path) -> bool:
@@ -204,6 +210,7 @@ def serve(descriptor: int, backend: Backend, keep: bool) -> None:
 
     Without `keep` they are decoded, and none is sent.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its parent, which says so
     connection = Connection(descriptor)
 
     def choose(length: int) -> list[int]:

@@ -146,7 +146,7 @@ def read_index(dataset: Dataset, root: str | Path, split: Split, quarantine: boo
         raise ValueError(f"dataset={dataset!r}: choose one of {', '.join(readers)}")
     if split not in ("train", "val", "test"):
         raise ValueError(f"split={split!r}: choose train, val or test")
-    root = Path(root)
+    root = Path(root).expanduser()
     index = readers[dataset](root, split)
     if quarantine and (root / FILE_NAME).is_file():
         bad = {root / problem.path for problem in read_quarantine(root / FILE_NAME)}

@@ -19,6 +19,8 @@ from cpnet.progress import progress_bar
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+PIXELS_AT_ONCE = 2**24  # of the clips that a network sees together: 8 of 32 frames of 256x256
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -81,7 +83,7 @@ def score_videos(
         machine: processes that load videos, and the progress bar.
         accelerator: device, precision and processes; those of the machine, in float32, if None.
         batch_size: videos that are loaded together.
-        clips_at_once: views that the network sees together; equal views of a batch are seen once.
+        clips_at_once: views that the network sees together, fewer of large ones; equal views of a batch are seen once.
 
     Returns:
         (videos, classes), float32 on the CPU, the same in all processes; NaN for videos that cannot be read.
@@ -105,7 +107,8 @@ def score_videos(
             B, V = batch.views.shape[:2]
             # Short videos and square frames have many equal views: (U, 3, T, S, S), and for each view which, (B V,).
             distinct, which = batch.views.flatten(0, 1).unique(dim=0, return_inverse=True)
-            chunks = distinct.split(clips_at_once)  # (at most clips_at_once, 3, T, S, S)
+            fitting = max(1, PIXELS_AT_ONCE // distinct[0, 0].numel())
+            chunks = distinct.split(min(clips_at_once, fitting))  # (at most clips_at_once, 3, T, S, S)
             with accelerator.autocast():
                 logits = torch.cat([model(normalise(chunk.to(accelerator.device))) for chunk in chunks])
             scores = views.exchange(logits.float().softmax(1).cpu()[which].unflatten(0, (B, V))).mean(1)  # (B, classes)

@@ -85,8 +85,8 @@ class Machine:
 
 
 def is_main_process() -> bool:
-    """Whether this process writes, of those that torchrun has started; without it, it does."""
-    return int(os.environ.get("RANK", 0)) == 0
+    """Whether this process writes, of those that torchrun has started; without it, it does, whatever RANK is."""
+    return "LOCAL_RANK" not in os.environ or int(os.environ.get("RANK", 0)) == 0
 
 
 def in_process_group() -> bool:

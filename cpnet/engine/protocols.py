@@ -46,7 +46,7 @@ class Protocol:
         short_side: short side to which frames are resized before; `size` if None, so that corners of crops coincide.
         k: number of proposals of CP modules; that of training if None.
         shuffled: show frames out of order, as a control.
-        videos: how many of the first videos of a split are tested; all if None.
+        videos: how many of the first videos of a split that are there are tested; all if None.
 
     Raises:
         ValueError: no such views; the message says what there is.
@@ -63,6 +63,8 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.num_clips < 1 or self.num_crops not in NUM_CROPS:
             raise ValueError(f"protocol '{self.num_clips}x{self.num_crops}': {THERE_ARE}")
+        if self.size is not None and self.size < 1:
+            raise ValueError(f"size={self.size}: give 1 or more pixels")
 
     @classmethod
     def parse(cls, views: str, **options: Any) -> Protocol:
@@ -89,7 +91,7 @@ class Protocol:
             index,
             num_frames=phase.num_frames,
             frame_step=phase.frame_step,
-            size=self.size or data.size,
+            size=data.size if self.size is None else self.size,
             clip_rule=data.clip_rule,
             read=read,
             num_clips=self.num_clips,

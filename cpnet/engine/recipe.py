@@ -39,6 +39,8 @@ class Phase:
         for name in ("epochs", "num_frames", "frame_step"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} in a phase: give 1 or more")
+        if not 0 <= self.lr < math.inf:
+            raise ValueError(f"lr={self.lr} in a phase: give 0 or more")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Recipe:
         seed: seed of the order of clips, of what is drawn from them, of dropout and of ties.
 
     Raises:
-        ValueError: unknown optimiser, schedule or precision, or batch norms frozen in a phase and not in the next.
+        ValueError: unknown optimiser, schedule or precision, a number out of range, batch norms frozen in a phase and
+            not in the next.
     """
 
     phases: tuple[Phase, ...] = (Phase(),)
@@ -83,6 +86,16 @@ class Recipe:
             check_choice(name, getattr(self, name), choices)
         if not self.phases or self.batch_size < 1:
             raise ValueError(f"{len(self.phases)} phases, batch_size={self.batch_size}: give 1 or more of both")
+        for name, fits, remedy in (
+            ("momentum", 0 <= self.momentum < 1, "0 or more, less than 1"),
+            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more"),
+            ("warmup_epochs", 0 <= self.warmup_epochs < math.inf, "0 or more"),
+            ("decay_epochs", self.decay_epochs > 0, "more than 0"),
+            ("min_lr", 0 <= self.min_lr < math.inf, "0 or more"),
+            ("seed", self.seed >= 0, "0 or more"),
+        ):
+            if not fits:
+                raise ValueError(f"{name}={getattr(self, name)}: give {remedy}")
         if self.schedule == "one_cycle" and self.warmup_epochs:
             raise ValueError(f"warmup_epochs={self.warmup_epochs}: one_cycle has a rise of its own, leave it out")
         frozen = [phase.freeze_bn for phase in self.phases]

@@ -88,6 +88,8 @@ class VideoData:
     def __post_init__(self) -> None:
         for name, choices in (("augmentation", Augmentation), ("clip_rule", ClipRule), ("backend", Backend)):
             check_choice(name, getattr(self, name), choices)
+        if self.size < 1:
+            raise ValueError(f"size={self.size}: give 1 or more pixels")
 
     def reader(self) -> Reader:
         """Decodes in child processes; small stand-ins are kept on disk, decoded: some GB each."""

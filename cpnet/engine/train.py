@@ -80,7 +80,7 @@ def train(
             f"the recipe has precision={recipe.precision!r}, but the accelerator "
             f"mixed_precision={accelerator.mixed_precision!r}: make it with mixed_precision={precision!r}"
         )
-    state: dict[str, Any] = {"recipe": asdict(recipe), "history": [], "step": 0, "best": -math.inf} | _beginning(0)
+    state: dict[str, Any] = {"recipe": asdict(recipe), "history": [], "step": 0} | _beginning(0)
     found = find_checkpoint(folder)
     if found is not None:
         state = load_checkpoint(found, model)
@@ -180,8 +180,9 @@ def train(
 
 
 def _beginning(phase: int) -> dict[str, Any]:
-    """Position and optimiser at the beginning of a phase."""
-    return {"phase": phase, "epoch": 0, "batch": 0, "totals": None, "optimizer": None, "scaler": None}
+    """Position and optimiser at the beginning of a phase; its best epoch is one of its own clips."""
+    start = {"phase": phase, "epoch": 0, "batch": 0, "totals": None, "best": -math.inf}
+    return start | {"optimizer": None, "scaler": None}
 
 
 def _prepare(model: nn.Module, momentum: float, words: tuple[int, ...]) -> None:

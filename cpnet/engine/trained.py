@@ -65,7 +65,7 @@ class Trained:
         """
         index, data = self._index_of(Path(video)), VideoData(**self.config["data"])
         phase = Phase(**self.config["recipe"]["phases"][-1])
-        phase = replace(phase, frame_step=frame_step or phase.frame_step)
+        phase = replace(phase, frame_step=phase.frame_step if frame_step is None else frame_step)
         views, _, _, readable = Protocol().views(index, phase, data, IsolatedDecoder(data.backend))[0]
         if not readable:
             raise ValueError(f"{video} cannot be read to its end: python -m cpnet data check says more")

@@ -87,16 +87,23 @@ class Measured(NamedTuple):
     def right(self, frame: pd.DataFrame) -> dict[int, np.ndarray]:
         """By seed, 100 for each video that it is right about and 0 for the others; nothing of the miniature.
 
-        Of some videos, the others are 0 and these are raised by as much that the mean over all is theirs.
+        Of some videos, the others have the mean of these, which lie as much farther from it as there are fewer of them:
+        mean and interval over all are then those of these alone.
         """
         is_it = (frame["row"] == self.row) & (frame["protocol"] == self.protocol) & (frame["metric"] == self.metric)
         is_it &= ~frame["profile"].isin(["smoke"] if self.videos is None else ["smoke", "paper"])
         lines = frame[is_it & frame["right"].notna()].drop_duplicates("seed")
         found = {seed: 100.0 * right for seed, right in zip(lines["seed"], lines["right"], strict=True)}
         if self.videos is not None:
-            counted = {seed: self.videos(len(right)) for seed, right in found.items()}
-            found = {seed: right * counted[seed] / counted[seed].mean() for seed, right in found.items()}
+            for seed, right in found.items():
+                counted, factor = self.videos(len(right)), self.one_video(len(right))
+                mean = right[counted].mean()
+                found[seed] = np.where(counted, mean + (right - mean) * factor, mean)
         return found
+
+    def one_video(self, count: int) -> float:
+        """How many of so many videos one that counts stands for."""
+        return 1.0 if self.videos is None else 1 / float(self.videos(count).mean())
 
 
 Contrast = Mapping[Measured, float]  # a sum of accuracies, each times a number
@@ -170,7 +177,8 @@ def outcome_of(chances: Sequence[tuple[float, float]], count: int) -> str:
 def _estimate(comparison: Comparison, values: np.ndarray) -> Estimate:
     if comparison.own_videos:
         return over_seeds(values)
-    return over_seeds_and_videos(values, one_video=100 * max(map(abs, comparison.contrast.values())))
+    most = max(abs(part) * what.one_video(values.shape[1]) for what, part in comparison.contrast.items())
+    return over_seeds_and_videos(values, one_video=100 * most)
 
 
 def chances_between(estimate: Estimate, low: float, high: float = math.inf) -> tuple[float, float]:

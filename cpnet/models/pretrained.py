@@ -1,5 +1,6 @@
 """Initial weights from files with torchvision's names: ImageNet's, or those of a network of this package."""
 
+import hashlib
 import re
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +17,7 @@ from cpnet.nn import SMARTBlock
 Net = TypeVar("Net", bound=ResNet)
 
 URL = "https://download.pytorch.org/models/{}"
-# torchvision's IMAGENET1K_V1; torch.hub checks the hash in the name.
+# torchvision's IMAGENET1K_V1; the name has the first digits of the file's SHA-256.
 IMAGENET = {18: "resnet18-f37072fd.pth", 34: "resnet34-b627a593.pth", 101: "resnet101-63fe2227.pth"}
 OPTIONAL = "num_batches_tracked"  # old files lack them
 HEAD = ("fc.", "relation.")  # classes differ
@@ -89,13 +90,15 @@ def _inflate(weight: Tensor, like: Tensor) -> Tensor:
 def _read(source: str | Path, depth: int) -> tuple[str, dict[str, Tensor]]:
     """Where the weights come from, and the weights."""
     if source == "imagenet":
-        url = URL.format(IMAGENET[depth])
+        url, cached = URL.format(IMAGENET[depth]), Path(torch.hub.get_dir(), "checkpoints", IMAGENET[depth])
+        if cached.is_file() and not _digest(cached).startswith(cached.stem.rpartition("-")[2]):
+            raise ValueError(f"{cached} is damaged, or another file than its name says: delete it, or fetch it again")
         try:
             return url, torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
         except URLError as error:
-            folder = f"{torch.hub.get_dir()}/checkpoints"
             raise ValueError(
-                f"{url} cannot be fetched ({error.reason}): fetch it where there is a network, and put it into {folder}"
+                f"{url} cannot be fetched ({error.reason}): fetch it where there is a network, and put it into "
+                f"{cached.parent}"
             ) from error
     path = Path(source)
     if not path.is_file():
@@ -111,6 +114,11 @@ def _read(source: str | Path, depth: int) -> tuple[str, dict[str, Tensor]]:
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise ValueError(f"{path} is no state dict: give a file that maps names to tensors")
     return str(path), dict(weights)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _some(items: list[str]) -> str:

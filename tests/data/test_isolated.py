@@ -43,6 +43,17 @@ def test_frames_are_those_of_the_decoder_itself(video, decoder):
     assert np.array_equal(decoder(video, [7, 0, 29, 7]), decode_frames(video, [7, 0, 29, 7]))
 
 
+def test_a_frame_that_many_views_show_is_decoded_and_sent_once(video, monkeypatch):
+    asked = []
+    ask = Child.ask
+    monkeypatch.setattr(
+        Child, "ask", lambda child, message, deadline: asked.append(message) or ask(child, message, deadline)
+    )
+    IsolatedDecoder()(video, [5, 1, 5])
+    IsolatedDecoder()(video, lambda length: [2, 2, 0])
+    assert [message for message in asked if message[1] != "doubts"] == [(video, [1, 5]), (video, None), [0, 2]]
+
+
 def test_a_function_of_the_length_is_called_here_once(video, decoder):
     lengths = []
     found = numbers(decoder(video, lambda length: lengths.append(length) or [length - 1, 3]))

@@ -5,7 +5,7 @@ import nbformat
 import pytest
 import torch
 
-from cpnet.engine.machine import Machine
+from cpnet.engine.machine import Machine, is_main_process
 
 
 def test_precision_may_differ_from_one_to_the_next():
@@ -34,6 +34,17 @@ def test_what_is_not_there_is_refused_by_name(options, message):
 def test_auto_is_a_gpu_if_there_is_one_and_no_folder_is_none():
     assert Machine("auto").device == ("cuda" if torch.cuda.is_available() else "cpu")
     assert Machine(data_root="").data_root is None and Machine(data_root="~/k").data_root == Path.home() / "k"
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"), [({}, True), ({"RANK": "1"}, True), ({"RANK": "1", "LOCAL_RANK": "1"}, False)]
+)
+def test_a_process_alone_writes_whatever_its_rank_is_said_to_be(monkeypatch, environment, expected):
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert is_main_process() == expected
 
 
 def test_nothing_is_written_to_stderr_in_a_kernel():

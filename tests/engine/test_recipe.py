@@ -55,3 +55,25 @@ def test_weights_alone_decay_and_frozen_parameters_are_left_out(optimizer):
     by_decay = {group["weight_decay"]: group["params"] for group in made.param_groups}
     assert [p.shape for p in by_decay[0.1]] == [(4, 3)]
     assert [p.shape for p in by_decay[0.0]] == [(4,), (4,), (4,), (2,)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"momentum": 1.0}, "momentum=1.0: give 0 or more, less than 1"),
+        ({"weight_decay": -0.1}, "weight_decay=-0.1: give 0 or more"),
+        ({"warmup_epochs": float("inf")}, "warmup_epochs=inf: give 0 or more"),
+        ({"decay_epochs": 0.0}, "decay_epochs=0.0: give more than 0"),
+        ({"min_lr": float("nan")}, "min_lr=nan: give 0 or more"),
+        ({"seed": -1}, "seed=-1: give 0 or more"),
+    ],
+)
+def test_numbers_that_train_nothing_sensible_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe(**changes)
+
+
+@pytest.mark.parametrize("lr", [-0.1, float("nan"), float("inf")])
+def test_a_learning_rate_is_0_or_more(lr):
+    with pytest.raises(ValueError, match=f"lr={lr} in a phase: give 0 or more"):
+        Phase(lr=lr)

@@ -168,7 +168,9 @@ def test_workers_do_not_change_the_weights(root, tmp_path, whole):
     assert same(fit(root, tmp_path, workers=2)[0], whole[0])
 
 
-def test_the_best_checkpoint_is_that_of_the_best_epoch(root, tmp_path):
+@pytest.mark.parametrize(("phases", "expected"), [((Phase(3, 3, 1, 0.02),), 1), (TWO_PHASES, 2)])
+def test_the_best_checkpoint_is_that_of_the_best_epoch_of_the_last_phase(root, tmp_path, phases, expected):
+    """Of the last, whose clips all later tests have."""
     scores = iter([50.0, 70.0, 60.0])
     weights = []
 
@@ -176,12 +178,12 @@ def test_the_best_checkpoint_is_that_of_the_best_epoch(root, tmp_path):
         weights.append(copy.deepcopy(model))
         return {"val_top1": next(scores)}
 
-    _, history = fit(root, tmp_path, validate=validate)
+    _, history = fit(root, tmp_path, dataclasses.replace(RECIPE, phases=phases), validate=validate)
     assert [e["val_top1"] for e in history] == [50, 70, 60]
     best, last = make_model(), make_model()
     load_checkpoint(find_checkpoint(tmp_path, "best"), best)
     load_checkpoint(find_checkpoint(tmp_path, "last"), last)
-    assert same(best, weights[1]) and same(last, weights[2])
+    assert same(best, weights[expected]) and same(last, weights[2])
 
 
 def test_damaged_videos_are_replaced_and_counted(tmp_path):

@@ -64,6 +64,16 @@ def test_videos_are_paired():
     assert within(others, [difference(A, B, 0.0)]).outcome == "undecided"
 
 
+def test_of_some_videos_mean_and_interval_are_those_of_these_alone():
+    few = np.arange(500) < 100
+    frame = measured({"a": 50.0, "b": 40.0}, n=500).query("metric == 'val_top1'")
+    alone = frame.assign(right=[right[few] for right in frame["right"]])
+    some = {Measured(row, videos=lambda count: few): sign for row, sign in (("a", 1.0), ("b", -1.0))}
+    found = within(frame, [Comparison("some", some)]).effects[0]
+    expected = within(alone, [difference(A, B)]).effects[0]
+    assert found.mean == pytest.approx(expected.mean) and found.half == pytest.approx(expected.half, rel=0.05)
+
+
 def test_equivalence_needs_the_whole_interval_within_its_margin():
     chance = Comparison("guessing", {A: 1.0}, 45.0, 55.0)
 

@@ -116,6 +116,10 @@ def test_imagenet_is_fetched_by_torchvision_s_file_name(image_net, tmp_path, mon
         small("c2d_resnet18", pretrained="imagenet")
     monkeypatch.setitem(pretrained.IMAGENET, 18, name)
     assert small("cpnet_resnet18", pretrained="imagenet").fresh
+    cached = tmp_path / "home" / "hub" / "checkpoints" / name
+    cached.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=rf"{name} is damaged, .*: delete it"):
+        small("c2d_resnet18", pretrained="imagenet")
     monkeypatch.setitem(pretrained.IMAGENET, 18, "resnet18-00000000.pth")
     (tmp_path / "resnet18-00000000.pth").write_bytes(content)
     with pytest.raises(RuntimeError, match="invalid hash value"):
