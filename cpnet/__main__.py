@@ -52,7 +52,8 @@ def main(args: Sequence[str] | None = None) -> None:
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # torch's, which is imported late
             raise
-        sys.exit(f"error: {error}: give fewer or smaller clips, by --recipe.batch-size or --data.size")
+        options = ", by --recipe.batch-size or --data.size" if name == "train" else ", or more memory"
+        sys.exit(f"error: {error}: give fewer or smaller clips{options}")
     except OSError as error:
         place = error.filename  # a full disk is said without one
         said = f"{place} cannot be used ({error.strerror}): give another place" if place else str(error)

@@ -38,7 +38,7 @@ def evaluate(
             crops coincide: 128 for those of 112, as the released code has it.
         k: proposals of CP modules, if other than in training.
         shuffled: show frames out of order, a control.
-        which: the last checkpoint, or the best one on the validation split.
+        which: the last checkpoint, or the best one of the last phase on the validation split.
         per_class: CSV file for the accuracy of each class, the worst first.
         dump: file for the scores of each video.
         submission: folder for the files that servers of test sets take; of split test only.

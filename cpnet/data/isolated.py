@@ -186,8 +186,9 @@ class IsolatedDecoder:
             raise
         if isinstance(answer, Exception):
             raise answer
-        if isinstance(answer, str) or chosen is None or not self.keep:
+        if not self.keep:
             return answer
+        assert chosen is not None
         return answer[np.searchsorted(_distinct(chosen), chosen)]  # views share frames, which are sent once
 
     def _seconds(self, chosen: Sequence[int]) -> float:

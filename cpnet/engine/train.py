@@ -59,7 +59,7 @@ def train(
         machine: where the training runs. Compiled, an interruption may change the rounding; the weights are those of
             the plain network. TensorBoard has the numbers of each epoch in "tensorboard", by epochs of all phases.
         validate: called after each epoch, in all processes, with the number of the phase; of its numbers, "val_top1"
-            tells which checkpoint is best.
+            tells which checkpoint of a phase is best.
         accelerator: device, precision and processes; the machine's, in the recipe's precision, if None.
         save_every: steps between checkpoints within an epoch.
         snapshots: epochs of all phases, counted from 1, after which the weights are kept in a file, see `snapshot_of`.
@@ -161,11 +161,11 @@ def train(
                     if validate is not None:
                         broadcast([*model.buffers()])  # the main process's statistics, as before every step
                         numbers |= validate(model, number)
+                    of_phase = [epoch.get("val_top1", -math.inf) for epoch in history if epoch["phase"] == number]
+                    better = numbers.get("val_top1", -math.inf) > max(of_phase, default=-math.inf)
                     history.append(numbers)
                     if main and len(history) in snapshots:
                         save_model(model, str(folder / snapshot_of(len(history))))
-                    top1 = numbers.get("val_top1", -math.inf)
-                    better, state["best"] = top1 > state["best"], max(top1, state["best"])
                     state |= {"epoch": epoch + 1, "batch": 0, "totals": None}
                     save(optimizer, better)
                     write_log()
@@ -180,9 +180,8 @@ def train(
 
 
 def _beginning(phase: int) -> dict[str, Any]:
-    """Position and optimiser at the beginning of a phase; its best epoch is one of its own clips."""
-    start = {"phase": phase, "epoch": 0, "batch": 0, "totals": None, "best": -math.inf}
-    return start | {"optimizer": None, "scaler": None}
+    """Position and optimiser at the beginning of a phase."""
+    return {"phase": phase, "epoch": 0, "batch": 0, "totals": None, "optimizer": None, "scaler": None}
 
 
 def _prepare(model: nn.Module, momentum: float, words: tuple[int, ...]) -> None:

@@ -88,7 +88,7 @@ class Measured(NamedTuple):
         """By seed, 100 for each video that it is right about and 0 for the others; nothing of the miniature.
 
         Of some videos, the others have the mean of these, which lie as much farther from it as there are fewer of them:
-        mean and interval over all are then those of these alone.
+        the mean over all is then that of these alone, and the interval nearly.
         """
         is_it = (frame["row"] == self.row) & (frame["protocol"] == self.protocol) & (frame["metric"] == self.metric)
         is_it &= ~frame["profile"].isin(["smoke"] if self.videos is None else ["smoke", "paper"])
@@ -177,8 +177,10 @@ def outcome_of(chances: Sequence[tuple[float, float]], count: int) -> str:
 def _estimate(comparison: Comparison, values: np.ndarray) -> Estimate:
     if comparison.own_videos:
         return over_seeds(values)
-    most = max(abs(part) * what.one_video(values.shape[1]) for what, part in comparison.contrast.items())
-    return over_seeds_and_videos(values, one_video=100 * most)
+    V = values.shape[1]
+    most = max(abs(part) * what.one_video(V) for what, part in comparison.contrast.items())
+    counted = sum(V / what.one_video(V) for what in {what.videos: what for what in comparison.contrast}.values())
+    return over_seeds_and_videos(values, one_video=100 * most)._replace(videos=round(counted))
 
 
 def chances_between(estimate: Estimate, low: float, high: float = math.inf) -> tuple[float, float]:

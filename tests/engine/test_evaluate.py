@@ -111,6 +111,17 @@ def test_equal_views_are_seen_once(tmp_path):
     assert seen == [N * 4 * 6]
 
 
+def test_of_large_clips_fewer_are_seen_at_once(tmp_path, monkeypatch):
+    model, seen = make_model(), []
+    model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
+    views = make_views(tmp_path, num_clips=5, num_crops=10)
+    whole = score_videos(model, views, QUIET, batch_size=N)
+    monkeypatch.setattr("cpnet.engine.evaluate.PIXELS_AT_ONCE", 2 * seen[0][2:].numel())
+    seen.clear()
+    assert torch.allclose(score_videos(model, views, QUIET, batch_size=N), whole, atol=1e-6)
+    assert {shape[0] for shape in seen} == {2}
+
+
 def test_videos_that_cannot_be_read_are_errors(tmp_path):
     views = make_views(tmp_path, damaged=(2, 5))
     scores = score_videos(make_model(), views, QUIET)
