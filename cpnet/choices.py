@@ -1,9 +1,9 @@
 """Settings that are one of a few words."""
 
-from typing import Any, get_args
+from collections.abc import Collection
 
 
-def check_choice(name: str, value: object, choices: Any) -> None:
-    """ValueError, which names both, if a value is none of those of a `Literal`."""
-    if value not in get_args(choices):
-        raise ValueError(f"{name}={value!r}: choose one of {', '.join(get_args(choices))}")
+def check_choice(name: str, value: object, choices: Collection[object]) -> None:
+    """ValueError, which names setting, value and choices, if a value is none of these."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(str, choices))}")

@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from cpnet.choices import check_choice
+
 NUM_CROPS = (1, 3, 5, 6, 8, 10)
 
 # A clip of T frames at step s is given T * s frames of a video by the released code, though it shows the first of each
@@ -79,8 +81,7 @@ def crops(height: int, width: int, size: int, num_crops: int) -> list[Crop]:
     Raises:
         ValueError: another `num_crops`, or a frame smaller than the crop.
     """
-    if num_crops not in NUM_CROPS:
-        raise ValueError(f"num_crops={num_crops}: choose one of {', '.join(map(str, NUM_CROPS))}")
+    check_choice("num_crops", num_crops, NUM_CROPS)
     if size > min(height, width):
         raise ValueError(f"a crop of {size} does not fit a frame of {height}x{width}: resize the frames first")
     top, left = (height - size) // 2, (width - size) // 2

@@ -175,31 +175,29 @@ class IsolatedDecoder:
 
     def _ask(self, backend: Backend, path: Path, indices: Indices) -> np.ndarray:
         child, chosen = self._child(backend), None if callable(indices) else list(indices)
+        distinct = chosen and sorted(set(chosen))  # views share frames, which are decoded and sent once
         try:
-            answer = child.ask((path, chosen and _distinct(chosen)), self._seconds(chosen or ()))
+            answer = child.ask((path, distinct), self._seconds(distinct or ()))
             while isinstance(answer, int):  # a length: frames are chosen here, where the caller's random draws are
                 assert callable(indices)
                 chosen = list(indices(answer))
-                answer = child.ask(_distinct(chosen), self._seconds(chosen))
+                distinct = sorted(set(chosen))
+                answer = child.ask(distinct, self._seconds(distinct))
         except BaseException:
             child.kill()  # it waits for frame numbers
             raise
         if isinstance(answer, Exception):
             raise answer
-        if not self.keep:
+        if not self.keep or chosen == distinct:
             return answer
-        assert chosen is not None
-        return answer[np.searchsorted(_distinct(chosen), chosen)]  # views share frames, which are sent once
+        assert chosen is not None and distinct is not None
+        return answer[np.searchsorted(distinct, chosen)]
 
-    def _seconds(self, chosen: Sequence[int]) -> float:
-        return self.deadline * max(1, math.ceil(len(set(chosen)) / AT_ONCE))
+    def _seconds(self, distinct: Sequence[int]) -> float:
+        return self.deadline * max(1, math.ceil(len(distinct) / AT_ONCE))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return IsolatedDecoder, (self.backend, self.deadline, self.keep)  # a copy starts children of its own
-
-
-def _distinct(chosen: Sequence[int]) -> list[int]:
-    return sorted(set(chosen))
 
 
 def _of_images(path: Path) -> bool:

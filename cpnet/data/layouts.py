@@ -22,6 +22,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from cpnet.choices import check_choice
 from cpnet.data.annotations import csv_rows, first_file, read_json, semicolon_rows
 from cpnet.data.decode import IMAGE_SUFFIXES, visible
 from cpnet.data.quarantine import FILE_NAME, read_quarantine
@@ -142,8 +143,7 @@ def read_index(dataset: Dataset, root: str | Path, split: Split, quarantine: boo
         ValueError: unknown data set or split, an annotation file that is not what it should be, or no video at all.
     """
     readers = {"kinetics": _kinetics, "something": _something, "jester": _jester, "images": _images}
-    if dataset not in readers:
-        raise ValueError(f"dataset={dataset!r}: choose one of {', '.join(readers)}")
+    check_choice("dataset", dataset, readers)
     if split not in ("train", "val", "test"):
         raise ValueError(f"split={split!r}: choose train, val or test")
     root = Path(root).expanduser()

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import nn
@@ -83,7 +83,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, choices in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
-            check_choice(name, getattr(self, name), choices)
+            check_choice(name, getattr(self, name), get_args(choices))
         if not self.phases or self.batch_size < 1:
             raise ValueError(f"{len(self.phases)} phases, batch_size={self.batch_size}: give 1 or more of both")
         for name, fits, remedy in (

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import tyro
 
@@ -87,7 +87,7 @@ class VideoData:
 
     def __post_init__(self) -> None:
         for name, choices in (("augmentation", Augmentation), ("clip_rule", ClipRule), ("backend", Backend)):
-            check_choice(name, getattr(self, name), choices)
+            check_choice(name, getattr(self, name), get_args(choices))
         if self.size < 1:
             raise ValueError(f"size={self.size}: give 1 or more pixels")
 

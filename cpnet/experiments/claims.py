@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import pandas as pd
 
+from cpnet.choices import check_choice
 from cpnet.experiments.intervals import SIDE, Estimate, over_seeds, over_seeds_and_videos
 
 OUTCOMES = ("holds", "does not hold", "undecided", "partly run", "not run")
@@ -46,8 +47,7 @@ class Verdict:
     effects: tuple[Effect, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
-        if self.outcome not in OUTCOMES:
-            raise ValueError(f"outcome={self.outcome!r}: choose one of {', '.join(OUTCOMES)}")
+        check_choice("outcome", self.outcome, OUTCOMES)
 
 
 Judge = Callable[[pd.DataFrame], Verdict]
@@ -96,14 +96,14 @@ class Measured(NamedTuple):
         found = {seed: 100.0 * right for seed, right in zip(lines["seed"], lines["right"], strict=True)}
         if self.videos is not None:
             for seed, right in found.items():
-                counted, factor = self.videos(len(right)), self.one_video(len(right))
+                counted = self.videos(len(right))
                 mean = right[counted].mean()
-                found[seed] = np.where(counted, mean + (right - mean) * factor, mean)
+                found[seed] = np.where(counted, mean + (right - mean) * (1 / counted.mean()), mean)
         return found
 
-    def one_video(self, count: int) -> float:
-        """How many of so many videos one that counts stands for."""
-        return 1.0 if self.videos is None else 1 / float(self.videos(count).mean())
+    def counted(self, count: int) -> np.ndarray:
+        """(count,) bool: which of so many videos count."""
+        return np.ones(count, dtype=bool) if self.videos is None else self.videos(count)
 
 
 Contrast = Mapping[Measured, float]  # a sum of accuracies, each times a number
@@ -177,10 +177,10 @@ def outcome_of(chances: Sequence[tuple[float, float]], count: int) -> str:
 def _estimate(comparison: Comparison, values: np.ndarray) -> Estimate:
     if comparison.own_videos:
         return over_seeds(values)
-    V = values.shape[1]
-    most = max(abs(part) * what.one_video(V) for what, part in comparison.contrast.items())
-    counted = sum(V / what.one_video(V) for what in {what.videos: what for what in comparison.contrast}.values())
-    return over_seeds_and_videos(values, one_video=100 * most)._replace(videos=round(counted))
+    counted = {what: what.counted(values.shape[1]) for what in comparison.contrast}
+    most = max(abs(part) / counted[what].mean() for what, part in comparison.contrast.items())
+    estimate = over_seeds_and_videos(values, one_video=100 * most)
+    return estimate._replace(videos=int(np.any([*counted.values()], axis=0).sum()))
 
 
 def chances_between(estimate: Estimate, low: float, high: float = math.inf) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from cpnet.choices import check_choice
 from cpnet.data.layouts import Dataset
 from cpnet.engine.protocols import Protocol
 from cpnet.engine.recipe import Phase, Recipe
@@ -98,8 +99,7 @@ def check_profile(profile: str) -> str:
     Raises:
         ValueError: unknown profile.
     """
-    if profile not in PROFILES:
-        raise ValueError(f"profile={profile!r}: choose one of {', '.join(PROFILES)}")
+    check_choice("profile", profile, PROFILES)
     return profile
 
 

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cpnet.figures.parts import WIDTH, bars, colours, lines, panels, say_not_run
+from cpnet.figures.parts import WIDTH, bars, colours, panels, say_not_run
 
 KINDS = ("motion", "nothing moves", "appearance", "not known")  # what decides classes
 
@@ -71,10 +71,17 @@ def top1_by_motion(frame: pd.DataFrame, names: Mapping[str, str], guessing: floa
         guessing: drawn dotted.
     """
     figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
-    if lines(axis, frame, "px", "top1", names, err_style="bars"):
-        axis.axhline(guessing, color="0.4", linestyle=":", linewidth=1)
-        axis.set(xlabel="px between frames", ylabel="top-1, %", ylim=(0, 105), xlim=(0, None))
-        axis.legend(title="", ncols=2)
+    drawn = frame[frame["row"].isin(names)]
+    titles = drawn["row"].map(names)
+    shown = [title for title in names.values() if title in set(titles)]
+    if not shown:
+        say_not_run(axis)
+        return figure
+    by_title = {"hue": titles, "hue_order": shown, "palette": colours(shown)}
+    sns.lineplot(drawn, x="px", y="top1", **by_title, marker="o", errorbar="sd", err_style="bars", ax=axis)
+    axis.axhline(guessing, color="0.4", linestyle=":", linewidth=1)
+    axis.set(xlabel="px between frames", ylabel="top-1, %", ylim=(0, 105), xlim=(0, None))
+    axis.legend(title="", ncols=2)
     return figure
 
 

@@ -1,7 +1,6 @@
 """What several figures share."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -45,19 +44,6 @@ def titles(rows: Iterable[str]) -> dict[str, str]:
     """By row, how figures name it: "cpnet_resnet18" is "CPNet, ResNet-18"."""
     named = {row: row.split("_resnet") for row in rows}
     return {row: f"{NETWORKS[network]}, ResNet-{depth}" for row, (network, depth) in named.items()}
-
-
-def lines(axis: Axes, frame: pd.DataFrame, x: str, y: str, names: Mapping[str, str], **style: Any) -> bool:
-    """Of each row that is named, the mean over seeds in its network's colour; whether there is any, else says so."""
-    drawn = frame[frame["row"].isin(names)]
-    titles = drawn["row"].map(names).rename("model")
-    shown = [title for title in names.values() if title in set(titles)]
-    if shown:
-        style |= {"hue": titles, "hue_order": shown, "palette": colours(shown), "marker": "o", "errorbar": "sd"}
-        sns.lineplot(drawn, x=x, y=y, ax=axis, **style)
-    else:
-        say_not_run(axis)
-    return bool(shown)
 
 
 def say_not_run(axis: Axes) -> None:

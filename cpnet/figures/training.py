@@ -1,7 +1,7 @@
 """Losses and accuracies over epochs."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -24,7 +24,7 @@ def learning_curves(curves: pd.DataFrame, rows: Mapping[str, str], chance: float
         mine = curves[curves["row"] == row]
         for _, run in mine.groupby("seed"):
             axis.plot(run["epoch"], run["val_top1"], color=colours([title])[title], alpha=0.7, linewidth=1.5)
-            _mark_phases(axis, run.get("phase", pd.Series()).tolist())
+            _mark_phases(axis, run.get("phase", ()))
         if mine.empty:
             say_not_run(axis)
         if chance is not None:
@@ -55,7 +55,7 @@ def training_curves(curves: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def _mark_phases(axis: Axes, phases: Sequence[float]) -> None:
+def _mark_phases(axis: Axes, phases: Iterable[float]) -> None:
     """A line before each epoch of `phases` that begins another phase."""
     for i, (before, phase) in enumerate(itertools.pairwise(phases), 1):
         if phase != before:
@@ -74,7 +74,7 @@ def losses(curves: pd.DataFrame, rows: Mapping[str, str], frames: Sequence[int])
     for axis, (row, title) in zip(axes[0], rows.items(), strict=True):
         for _, run in curves[curves["row"] == row].groupby("seed"):
             axis.plot(run["epoch"], run["train_loss"], color=colours([title])[title], alpha=0.7, marker=".")
-            _mark_phases(axis, run["phase"].tolist())
+            _mark_phases(axis, run["phase"])
             for number, start in zip(frames, run.groupby("phase")["epoch"].min(), strict=False):
                 place = {"transform": axis.get_xaxis_transform(), "rotation": 90, "va": "top", "fontsize": 9}
                 axis.text(start - 0.4, 0.97, f"{number} frames", **place)

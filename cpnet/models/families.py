@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from cpnet.choices import check_choice
 from cpnet.models.pretrained import load_pretrained
 from cpnet.models.resnet import CPNet, Layers, Place, ResNet, Stem
 from cpnet.nn import CPModule, MultiScaleRelation, NonLocalBlock
@@ -100,8 +101,7 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.variant not in VARIANTS:
-            raise ValueError(f"variant={self.variant!r}: choose one of {', '.join(VARIANTS)}")
+        check_choice("variant", self.variant, VARIANTS)
 
     def shared(self, depth: int) -> dict[str, Any]:
         """Arguments of `ResNet` that mean the same in every family."""

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, Self, cast
 
 from torch import Tensor, nn
 
+from cpnet.choices import check_choice
 from cpnet.nn import CPModule, SMARTBlock
 
 Stem = Literal["224", "112", "112_no_pool"]
@@ -135,8 +136,7 @@ class ResNet(nn.Module):
         relation: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        if stem not in STEMS:
-            raise ValueError(f"stem={stem!r}: choose one of {', '.join(STEMS)}")
+        check_choice("stem", stem, STEMS)
         if width < 2 or width % 2:
             raise ValueError(f"width={width}: give an even number of channels")
         self.depth, self.layers = depth, layers

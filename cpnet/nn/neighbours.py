@@ -1,7 +1,7 @@
 """Neighbours of a generic CP module (Section 3.3): by features, by time, by place, or by features and place."""
 
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -16,8 +16,8 @@ NORMS = {"spatiotemporal_l1": 1.0, "spatiotemporal_l2": 2.0, "spatiotemporal_max
 
 def check(metric: str, own: str) -> None:
     """ValueError if there is no such metric, or no such way with the own frame."""
-    check_choice("metric", metric, Metric)
-    check_choice("own", own, Own)
+    check_choice("metric", metric, get_args(Metric))
+    check_choice("own", own, get_args(Own))
 
 
 def neighbours(

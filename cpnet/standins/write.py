@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from cpnet.choices import check_choice
 from cpnet.data.layouts import Dataset
 from cpnet.files import locked, write_atomically
 from cpnet.progress import progress_bar
@@ -89,8 +90,7 @@ def render(spec: Spec, out: Path, *, jobs: int = 2, progress: bool = True) -> No
     Raises:
         ValueError: unknown name, sizes out of range, another revision, or a folder that holds another data set.
     """
-    if spec.name not in NAMES:
-        raise ValueError(f"name={spec.name!r}: choose one of {', '.join(NAMES)}")
+    check_choice("name", spec.name, NAMES)
     if spec.revision != REVISION:
         raise ValueError(f"revision={spec.revision}: this code renders revision {REVISION}")
     counts = (spec.train, spec.val, spec.test or 0)
@@ -150,8 +150,7 @@ def examples(name: Dataset, size: int = 72, seed: int = 0) -> dict[str, np.ndarr
 
 def class_table(name: Dataset) -> pd.DataFrame:
     """For every class of a stand-in for videos: what decides it, and the class that is the same film backwards."""
-    if name not in VIDEOS:
-        raise ValueError(f"name={name!r}: choose one of {', '.join(VIDEOS)}")
+    check_choice("name", name, VIDEOS)
     classes = VIDEOS[name].CLASSES
     rows = [(label, classes[label].decided_by, classes[label].partner or "") for label in class_names(name)]
     return pd.DataFrame(rows, columns=["class", "decided by", "partner, played backwards"]).set_index("class")
