@@ -37,9 +37,11 @@ def test_rows_that_several_tables_have_are_one_run():
     assert len({*a.values(), *b.values(), *c.values()}) == 5 + 6 + 4 - 3
 
 
-def test_three_seeds_of_dense_frames_and_of_many_views():
+def test_five_seeds_of_every_row_and_three_of_many_views():
+    for table in TABLES[:4]:
+        assert {run.seed for run in table.runs()} == {0, 1, 2, 3, 4}
+        assert len(table.runs()) == 5 * len(table.rows)
     runs = table3d.TABLE.runs()
-    assert {run.seed for run in runs if run.row.endswith("_step4")} == {0, 1, 2}
     assert {run.seed for run in runs if "25x10" in run.training.protocols} == {0, 1, 2}
 
 
