@@ -1,5 +1,6 @@
 """A table of the paper as one object: its rows, their trainings, what is measured, and the claims made about it."""
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -156,7 +157,8 @@ class Table:
 
 def mean_sd(values: pd.Series) -> str:
     """ "97.4 ± 0.3", or "97.4" of a single value."""
-    return f"{values.mean():.1f} ± {values.std():.1f}" if len(values) > 1 else f"{values.mean():.1f}"
+    mean = f"{statistics.mean(values):.1f}"  # exact sums: at a tie, the last digit would hang on their order
+    return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
 def _printed(cells: pd.DataFrame, name: str) -> str:
